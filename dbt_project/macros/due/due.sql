@@ -1,0 +1,73 @@
+{#- What a model has to do, settled before it starts and written into its SQL as literals: Redshift prunes blocks by
+    literals, not by the result of a join or a subquery. The lists come from tables that change only when the plan is
+    made anew, so a model and its hooks see the same ones. -#}
+
+{% macro due_batches() %}
+    {% set plan = ref('int_batches_due') %}
+    {{ return(planned(plan, timestamp_text('loaded_at'), model.name)) }}
+{% endmacro %}
+
+{% macro due_days() %}
+    {% set plan = ref('int_days_due') %}
+    {{ return(planned(plan, "to_char(listen_date, 'YYYY-MM-DD')", model.name)) }}
+{% endmacro %}
+
+{#- The days of the listens in the due batches, also of those that turn out to be duplicates. -#}
+{% macro days_of_due_batches() %}
+    {% set streams = ref('stg_streams') %}
+    {% set batches = due_batches() %}
+    {% if not batches %}{{ return([]) }}{% endif %}
+    {% set days = run_query(
+        "select distinct to_char(listen_date, 'YYYY-MM-DD') from " ~ streams
+        ~ ' where listen_date is not null and ' ~ in_list('loaded_at', batches, 'timestamp') ~ ' order by 1'
+    ) %}
+    {{ return(days.columns[0].values() | list) }}
+{% endmacro %}
+
+{% macro is_due_batch(column) %}
+    {%- set batches = due_batches() -%}
+    {%- if is_incremental() -%}{{ in_list(column, batches, 'timestamp') }}{%- else -%}true{%- endif -%}
+{% endmacro %}
+
+{% macro is_due_day(column) %}
+    {%- set days = due_days() -%}
+    {%- if is_incremental() -%}{{ in_list(column, days, 'date') }}{%- else -%}true{%- endif -%}
+{% endmacro %}
+
+{% macro is_day_of_due_batch(column) %}
+    {%- set days = days_of_due_batches() -%}
+    {%- if is_incremental() -%}{{ in_list(column, days, 'date') }}{%- else -%}true{%- endif -%}
+{% endmacro %}
+
+{% macro timestamp_text(column) %}
+    {{ return("to_char(" ~ column ~ ", 'YYYY-MM-DD HH24:MI:SS.US')") }}
+{% endmacro %}
+
+{% macro planned(plan, expression, model_name) %}
+    {% if not execute or load_relation(plan) is none %}{{ return([]) }}{% endif %}
+    {% set rows = run_query(
+        'select ' ~ expression ~ ' from ' ~ plan ~ " where model_name = '" ~ model_name ~ "' order by 1"
+    ) %}
+    {{ return(rows.columns[0].values() | list) }}
+{% endmacro %}
+
+{#- The range beside the list: blocks are pruned by their smallest and largest value. -#}
+{% macro in_list(column, values, type) -%}
+    {%- if not values -%}
+        false
+    {%- else -%}
+        {{ column }} between {{ type }} '{{ values | first }}' and {{ type }} '{{ values | last }}'
+        and {{ column }} in ({% for value in values %}{{ type }} '{{ value }}'{{ ', ' if not loop.last }}{% endfor %})
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The models that take part in a plan, so that a new one needs its tag and nothing else. -#}
+{% macro models_tagged(tag) %}
+    {% set names = [] %}
+    {% if execute %}
+        {% for node in graph.nodes.values() if node.resource_type == 'model' and tag in node.tags %}
+            {% do names.append(node.name) %}
+        {% endfor %}
+    {% endif %}
+    {{ return(names | sort) }}
+{% endmacro %}

@@ -1,0 +1,42 @@
+{{ config(materialized='table', sort='user_id', dist='all') }}
+
+with
+
+users as (
+
+    select * from {{ ref('stg_users') }}
+    where user_id is not null
+
+),
+
+number_rows_of_user as (
+
+    select
+        *,
+        row_number() over (
+            partition by user_id
+            order by
+                created_at desc nulls last,
+                user_name desc nulls last,
+                user_country desc nulls last,
+                user_age desc nulls last
+        ) as row_of_user
+    from users
+
+),
+
+keep_last_row_of_user as (
+
+    select
+        user_id,
+        user_name,
+        user_country,
+        user_age,
+        created_at,
+        loaded_at
+    from number_rows_of_user
+    where row_of_user = 1
+
+)
+
+select * from keep_last_row_of_user

@@ -1,0 +1,67 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='merge',
+        unique_key=['listen_date', 'listen_time', 'user_id', 'track_id'],
+        sort=['listen_date', 'loaded_at'],
+        dist='track_id',
+        tags=['by_batch'],
+        pre_hook='{{ open_transaction() }}',
+        post_hook=['{{ raise_versions_of_new_listens() }}', '{{ record_batches() }}'],
+    )
+}}
+
+with
+
+streams as (
+
+    select * from {{ ref('stg_streams') }}
+
+),
+
+keep_due_batches as (
+
+    select
+        user_id,
+        track_id,
+        listen_time,
+        listen_date,
+        loaded_at
+    from streams
+    where
+        reject_reason is null
+        and {{ is_due_batch('loaded_at') }}
+
+),
+
+keep_first_of_each as (
+
+    select
+        user_id,
+        track_id,
+        listen_time,
+        listen_date,
+        min(loaded_at) as loaded_at
+    from keep_due_batches
+    group by user_id, track_id, listen_time, listen_date
+
+),
+
+keep_new_listens as (
+
+    select keep_first_of_each.*
+    from keep_first_of_each
+    {% if is_incremental() %}
+        left join {{ this }} as known_listens
+            on
+                keep_first_of_each.listen_date = known_listens.listen_date
+                and keep_first_of_each.listen_time = known_listens.listen_time
+                and keep_first_of_each.user_id = known_listens.user_id
+                and keep_first_of_each.track_id = known_listens.track_id
+                and {{ is_day_of_due_batch('known_listens.listen_date') }}
+        where known_listens.listen_date is null
+    {% endif %}
+
+)
+
+select * from keep_new_listens

@@ -1,0 +1,37 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='loaded_at',
+        sort='loaded_at',
+        dist='even',
+        tags=['by_batch'],
+        pre_hook='{{ open_transaction() }}',
+        post_hook='{{ record_batches() }}',
+    )
+}}
+
+with
+
+streams as (
+
+    select * from {{ ref('stg_streams') }}
+
+),
+
+keep_rejects_of_due_batches as (
+
+    select
+        user_id,
+        track_id,
+        listen_time_text,
+        reject_reason,
+        loaded_at
+    from streams
+    where
+        reject_reason is not null
+        and {{ is_due_batch('loaded_at') }}
+
+)
+
+select * from keep_rejects_of_due_batches

@@ -1,0 +1,39 @@
+{{ config(unique_key='listen_hour', sort='listen_hour', dist='all') }}
+
+with
+
+listens as (
+
+    select * from {{ ref('fct_listens') }}
+    where {{ is_due_day('listen_date') }}
+
+),
+
+measure_hours as (
+
+    select
+        listen_date,
+        date_trunc('hour', listen_time) as listen_hour,
+        count(*) as listen_count,
+        count(distinct user_id) as unique_listeners,
+        count(distinct track_id) as unique_tracks
+    from listens
+    group by listen_date, date_trunc('hour', listen_time)
+
+),
+
+compute_indexes as (
+
+    select
+        listen_hour,
+        listen_count,
+        unique_listeners,
+        unique_tracks,
+        cast(unique_tracks as double precision) / listen_count as track_diversity_index,
+        listen_date,
+        {{ build_time() }} as built_at
+    from measure_hours
+
+)
+
+select * from compute_indexes

@@ -1,0 +1,68 @@
+{{ config(unique_key=['listen_date', 'artist_rank'], sort='listen_date', dist='all') }}
+
+with
+
+listens as (
+
+    select * from {{ ref('fct_listens') }}
+    where {{ is_due_day('listen_date') }}
+
+),
+
+track_artists as (
+
+    select * from {{ ref('int_track_artists') }}
+
+),
+
+measure_tracks as (
+
+    select
+        listen_date,
+        track_id,
+        count(*) as listen_count
+    from listens
+    group by listen_date, track_id
+
+),
+
+measure_artists as (
+
+    select
+        measure_tracks.listen_date,
+        track_artists.artist_name,
+        cast(sum(measure_tracks.listen_count) as bigint) as listen_count
+    from measure_tracks
+    inner join track_artists on measure_tracks.track_id = track_artists.track_id
+    group by measure_tracks.listen_date, track_artists.artist_name
+
+),
+
+rank_artists as (
+
+    select
+        listen_date,
+        artist_name,
+        listen_count,
+        row_number() over (
+            partition by listen_date
+            order by listen_count desc, artist_name
+        ) as artist_rank
+    from measure_artists
+
+),
+
+keep_top_ten as (
+
+    select
+        listen_date,
+        cast(artist_rank as integer) as artist_rank,
+        artist_name,
+        listen_count,
+        {{ build_time() }} as built_at
+    from rank_artists
+    where artist_rank <= 10
+
+)
+
+select * from keep_top_ten

@@ -1,0 +1,74 @@
+with
+
+streams as (
+
+    select * from {{ source('landing', 'streams') }}
+
+),
+
+trim_fields as (
+
+    select
+        {{ trim_text('user_id') }} as user_id,
+        {{ trim_text('track_id') }} as track_id,
+        {{ trim_text('listen_time') }} as listen_time_text,
+        loaded_at
+    from streams
+
+),
+
+find_well_formed_times as (
+
+    select
+        *,
+        case
+            when
+                listen_time_text
+                ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?$'
+                then replace(listen_time_text, 'T', ' ')
+        end as well_formed_time
+    from trim_fields
+
+),
+
+parse_times as (
+
+    select
+        *,
+        try_cast(well_formed_time as timestamp) as parsed_time
+    from find_well_formed_times
+
+),
+
+judge_rows as (
+
+    select
+        *,
+        case
+            when user_id is null then 'missing user_id'
+            when track_id is null then 'missing track_id'
+            when listen_time_text is null then 'missing listen_time'
+            when well_formed_time is null then 'malformed listen_time'
+            when parsed_time is null then 'impossible listen_time'
+            when parsed_time < '2000-01-01' then 'listen_time before 2000'
+            when parsed_time > dateadd(day, 1, loaded_at) then 'listen_time in the future'
+        end as reject_reason
+    from parse_times
+
+),
+
+keep_accepted_times as (
+
+    select
+        user_id,
+        track_id,
+        case when reject_reason is null then parsed_time end as listen_time,
+        case when reject_reason is null then cast(parsed_time as date) end as listen_date,
+        listen_time_text,
+        reject_reason,
+        loaded_at
+    from judge_rows
+
+)
+
+select * from keep_accepted_times
