@@ -1,0 +1,1 @@
+"""The expected results, computed from the raw files without the project's models: see `kpis`."""
