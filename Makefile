@@ -1,0 +1,65 @@
+# `make` lists the targets; `make -C DIR` works from anywhere. Kept within GNU make 3.81, which macOS has.
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+# The interpreter to make .venv with; PYTHON=... overrides. Each candidate has to run, since a pyenv shim can be on PATH
+# for a version that is not installed.
+SUPPORTED := import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 12), (3, 11)))
+PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && echo "$$python" && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format up down status reset manifest clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## make .venv with the pinned requirements (the other targets do it by themselves)
+
+demo: $(STAMP) ## run the pipeline on sample data and show the KPIs; the next day's files each further time
+	@$(BIN)/python -m local demo
+
+test: $(STAMP) ## run the tests (ARGS="-k name" for some of them)
+	@$(BIN)/python -m local manifest
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## check Python, SQL and YAML
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/python -m local lint
+	@$(BIN)/yamllint --strict .
+
+format: $(STAMP) ## format Python, and fix what ruff can fix
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+up: $(STAMP) ## start S3, Redshift and Airflow with its UI, and print the addresses
+	@$(BIN)/python -m local up
+
+down: ## stop what was started, and nothing else
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local down; fi
+
+status: $(STAMP) ## tell what runs, and where
+	@$(BIN)/python -m local status
+
+reset: $(STAMP) ## empty the buckets and the warehouse
+	@$(BIN)/python -m local reset
+
+manifest: $(STAMP) ## make the dbt manifest that Cosmos renders the DAG from, if it is stale
+	@$(BIN)/python -m local manifest
+
+clean: down ## stop everything and delete what the targets made, .venv excepted
+	@rm -rf .local dbt_project/target dbt_project/logs .pytest_cache .ruff_cache .hypothesis
+
+$(STAMP): requirements.txt requirements-local.txt constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.12 or 3.11 is needed, with venv. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c '$(SUPPORTED)' || { echo "$(PYTHON) is not a Python 3.12 or 3.11 with venv." >&2; exit 1; }
+	@version=$$("$(PYTHON)" -c 'import sys; print(sys.version_info[:2])'); \
+	if [ "$$($(BIN)/python -c 'import sys; print(sys.version_info[:2])' 2>/dev/null)" != "$$version" ]; then \
+		echo "  making .venv with $$("$(PYTHON)" --version)"; \
+		rm -rf .venv && "$(PYTHON)" -m venv .venv; \
+	fi
+	@echo "  installing the pinned requirements; the first time takes a minute or two"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 10 --timeout 60 \
+		--requirement requirements-local.txt --constraint constraints.txt
+	@touch $(STAMP)
