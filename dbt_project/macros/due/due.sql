@@ -9,7 +9,7 @@
 
 {% macro due_days() %}
     {% set plan = ref('int_days_due') %}
-    {{ return(planned(plan, "to_char(listen_date, 'YYYY-MM-DD')", model.name)) }}
+    {{ return(planned(plan, date_text('listen_date'), model.name)) }}
 {% endmacro %}
 
 {#- The days of the listens in the due batches, also of those that turn out to be duplicates. -#}
@@ -18,7 +18,7 @@
     {% set batches = due_batches() %}
     {% if not batches %}{{ return([]) }}{% endif %}
     {% set days = run_query(
-        "select distinct to_char(listen_date, 'YYYY-MM-DD') from " ~ streams
+        'select distinct ' ~ date_text('listen_date') ~ ' from ' ~ streams
         ~ ' where listen_date is not null and ' ~ in_list('loaded_at', batches, 'timestamp') ~ ' order by 1'
     ) %}
     {{ return(days.columns[0].values() | list) }}
@@ -41,6 +41,10 @@
 
 {% macro timestamp_text(column) %}
     {{ return("to_char(" ~ column ~ ", 'YYYY-MM-DD HH24:MI:SS.US')") }}
+{% endmacro %}
+
+{% macro date_text(column) %}
+    {{ return("to_char(" ~ column ~ ", 'YYYY-MM-DD')") }}
 {% endmacro %}
 
 {% macro planned(plan, expression, model_name) %}

@@ -2,24 +2,29 @@
     every test one of several models, and Cosmos would run it apart from the model that it guards. -#}
 {% macro get_where_subquery(relation) -%}
     {%- set where = config.get('where', '') -%}
-    {%- if where == '__of_this_run__' and var('test_scope') == 'everything' -%}
-        {%- set where = '' -%}
-    {%- elif where == '__of_this_run__' -%}
+    {%- if where == '__of_this_run__' -%}
         {%- set where = is_of_this_run(model.file_key_name.split('.')[1]) -%}
     {%- endif -%}
-    {%- if where -%}
+    {%- if where and where != 'true' -%}
         {{ return('(select * from ' ~ relation ~ ' where ' ~ where ~ ') as dbt_subquery') }}
     {%- endif -%}
     {{ return(relation) }}
 {%- endmacro %}
 
+{#- The rows of a model that the run touched; all of them for a model that is neither built by days nor by batches. -#}
 {% macro is_of_this_run(model_name) %}
-    {%- set by_day = model_name in models_tagged('kpi') -%}
-    {%- set plan = api.Relation.create(
-        database=target.database, schema=target.schema, identifier='int_days_due' if by_day else 'int_batches_due'
-    ) -%}
-    {%- if by_day -%}
-        {{ return(in_list('listen_date', planned(plan, "to_char(listen_date, 'YYYY-MM-DD')", model_name), 'date')) }}
+    {%- if var('test_scope') == 'everything' -%}
+        {{ return('true') }}
+    {%- elif model_name in models_tagged('kpi') -%}
+        {{ return(in_list('listen_date', planned(_plan('int_days_due'), date_text('listen_date'), model_name), 'date')) }}
+    {%- elif model_name in models_tagged('by_batch') -%}
+        {{ return(
+            in_list('loaded_at', planned(_plan('int_batches_due'), timestamp_text('loaded_at'), model_name), 'timestamp')
+        ) }}
     {%- endif -%}
-    {{ return(in_list('loaded_at', planned(plan, timestamp_text('loaded_at'), model_name), 'timestamp')) }}
+    {{ return('true') }}
+{% endmacro %}
+
+{% macro _plan(name) %}
+    {{ return(api.Relation.create(database=target.database, schema=target.schema, identifier=name)) }}
 {% endmacro %}

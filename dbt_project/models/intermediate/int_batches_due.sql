@@ -44,7 +44,7 @@ keep_batches_not_transformed as (
         on
             list_models.model_name = transformed_batches.model_name
             and list_batches.loaded_at = transformed_batches.loaded_at
-    {% if not flags.FULL_REFRESH %}
+    {% if not should_full_refresh() %}
         where transformed_batches.loaded_at is null
     {% endif %}
     group by list_models.model_name, list_batches.loaded_at

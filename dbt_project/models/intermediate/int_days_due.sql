@@ -56,7 +56,7 @@ keep_days_not_built as (
         on
             list_models.model_name = find_built_versions.model_name
             and day_versions.listen_date = find_built_versions.listen_date
-    {% if not flags.FULL_REFRESH %}
+    {% if not should_full_refresh() %}
         where
             find_built_versions.version is null
             or find_built_versions.version < day_versions.version

@@ -22,9 +22,9 @@ add_song_to_listens as (
         listens.user_id,
         listens.track_id,
         songs.track_name,
-        coalesce(songs.track_genre, 'unknown') as track_genre,
         songs.popularity,
-        songs.duration_ms
+        songs.duration_ms,
+        coalesce(songs.track_genre, 'unknown') as track_genre
     from listens
     left join songs on listens.track_id = songs.track_id
 

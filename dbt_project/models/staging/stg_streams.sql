@@ -62,11 +62,11 @@ keep_accepted_times as (
     select
         user_id,
         track_id,
-        case when reject_reason is null then parsed_time end as listen_time,
-        case when reject_reason is null then cast(parsed_time as date) end as listen_date,
         listen_time_text,
         reject_reason,
-        loaded_at
+        loaded_at,
+        case when reject_reason is null then parsed_time end as listen_time,
+        case when reject_reason is null then cast(parsed_time as date) end as listen_date
     from judge_rows
 
 )

@@ -29,7 +29,7 @@ loaded_files as (
 
         select
             loaded_at,
-            count(*) as row_count
+            count(*) as counted
         from {{ ref(model_name) }}
         where {{ is_due_batch('loaded_at') }}
         group by loaded_at
@@ -43,7 +43,7 @@ sum_files as (
     select
         loaded_at,
         count(*) as file_count,
-        sum(row_count) as row_count,
+        sum(landed_count) as landed_count,
         sum(refused_line_count) as refused_line_count
     from loaded_files
     group by loaded_at
@@ -55,11 +55,11 @@ combine_counts as (
     select
         sum_files.loaded_at,
         cast(sum_files.file_count as integer) as file_count,
-        cast(sum_files.row_count as bigint) as row_count,
-        coalesce(count_listens.row_count, 0) as listen_count,
-        coalesce(count_duplicates.row_count, 0) as duplicate_count,
-        coalesce(count_rejects.row_count, 0) as reject_count,
-        cast(sum_files.refused_line_count as bigint) as refused_line_count
+        cast(sum_files.landed_count as bigint) as landed_count,
+        cast(sum_files.refused_line_count as bigint) as refused_line_count,
+        coalesce(count_listens.counted, 0) as listen_count,
+        coalesce(count_duplicates.counted, 0) as duplicate_count,
+        coalesce(count_rejects.counted, 0) as reject_count
     from sum_files
     left join count_listens on sum_files.loaded_at = count_listens.loaded_at
     left join count_duplicates on sum_files.loaded_at = count_duplicates.loaded_at

@@ -43,7 +43,7 @@ rank_tracks as (
         *,
         row_number() over (
             partition by listen_date, track_genre
-            order by listen_count desc, popularity desc nulls last, track_id
+            order by listen_count desc, popularity desc nulls last, track_id asc
         ) as track_rank
     from measure_tracks
 

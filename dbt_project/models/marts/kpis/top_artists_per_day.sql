@@ -46,7 +46,7 @@ rank_artists as (
         listen_count,
         row_number() over (
             partition by listen_date
-            order by listen_count desc, artist_name
+            order by listen_count desc, artist_name asc
         ) as artist_rank
     from measure_artists
 

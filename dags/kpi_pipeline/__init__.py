@@ -1,0 +1,1 @@
+"""What the DAG ``streaming_kpis`` is made of."""

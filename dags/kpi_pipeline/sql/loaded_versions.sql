@@ -1,0 +1,6 @@
+-- Every version that ever landed.
+select
+    key,
+    etag
+from {{ schema }}.loaded_files
+where table_name = '{{ table }}';

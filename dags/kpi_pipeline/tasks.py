@@ -1,0 +1,96 @@
+"""The Python tasks of the DAG: what lies between Airflow's context and the rest of this package.
+
+The imports of hooks stand in the functions: they take a second that parsing a DAG file need not pay.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from kpi_pipeline import settings as pipeline_settings
+from kpi_pipeline.sql import render
+
+# What run_figures.sql counts, in its order.
+_COUNTS = ("files", "rows_landed", "lines_refused", "listens", "duplicates", "rejects", "days_rebuilt")
+
+log = logging.getLogger("airflow.task")
+
+
+def _connect(settings: pipeline_settings.Settings) -> Any:
+    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+
+    return RedshiftSQLHook(redshift_conn_id=settings.redshift_conn_id, aws_conn_id=settings.aws_conn_id).get_conn()
+
+
+def _settings_with_buckets() -> pipeline_settings.Settings:
+    try:
+        settings = pipeline_settings.load()
+        settings.require_buckets()
+    except pipeline_settings.SettingsError as error:
+        raise AirflowFailException(str(error)) from None
+    return settings
+
+
+@task
+def prepare() -> None:
+    """Make the landing tables where they are not there yet."""
+    settings = _settings_with_buckets()
+    with closing(_connect(settings)) as connection, connection.cursor() as cursor:
+        for statement in render("create_landing", schema=settings.landing_schema).split(";"):
+            if statement.strip():
+                cursor.execute(statement)
+        connection.commit()
+    log.info("kpi_pipeline: the landing tables are there")
+
+
+@task
+def land(table: str, run_id: str | None = None) -> None:
+    """Land the new files of a table; skip where there are none."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    from kpi_pipeline.landing import LandingError
+    from kpi_pipeline.landing import land as land_files
+    from kpi_pipeline.landing.warehouse import Warehouse
+
+    settings = _settings_with_buckets()
+    s3 = S3Hook(aws_conn_id=settings.aws_conn_id).get_conn()
+    with closing(_connect(settings)) as connection:
+        warehouse = Warehouse(connection, settings.landing_schema, run_id)
+        try:
+            landed = land_files(table, settings, s3, warehouse)
+        except LandingError as error:
+            log.error("kpi_pipeline: %s", error)
+            raise AirflowFailException(str(error)) from None
+    if landed is None:
+        raise AirflowSkipException(f"nothing new for {table}")
+
+
+@task
+def figures(run_id: str | None = None, dag_run: Any = None) -> dict[str, float]:
+    """Write what the run did: a row of ``pipeline_runs``, a line of the log, and the task's result."""
+    settings = _settings_with_buckets()
+    names = {"schema": settings.landing_schema, "marts": settings.schema}
+    started, finished = dag_run.start_date.astimezone(UTC), datetime.now(UTC)
+    with closing(_connect(settings)) as connection, connection.cursor() as cursor:
+        cursor.execute(render("run_figures", run_id="%s", **names), [_recorded(run_id)] * 3)
+        counts = dict(zip(_COUNTS, map(int, cursor.fetchone()), strict=True))
+        result = {**counts, "seconds": round((finished - started).total_seconds(), 1)}
+        columns = ", ".join(("run_id", "started_at", "finished_at", *result))
+        cursor.execute(
+            f"insert into {settings.landing_schema}.pipeline_runs ({columns}) values ({', '.join(['%s'] * 10)})",
+            [run_id, started.replace(tzinfo=None), finished.replace(tzinfo=None), *result.values()],
+        )
+        connection.commit()
+    log.info("kpi_pipeline: %s", ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in result.items()))
+    return result
+
+
+def _recorded(run_id: str) -> str:
+    """Return the run's id as dbt records it: see the macro ``run_id``."""
+    return run_id.replace("'", "").replace("\\", "")

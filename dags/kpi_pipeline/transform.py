@@ -1,0 +1,85 @@
+"""How Cosmos runs the dbt project: each model, with its own tests, as a task of the DAG."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
+from cosmos.operators.local import DbtDocsS3LocalOperator
+
+from kpi_pipeline.settings import Settings, SettingsError
+
+POOL = "transform"
+"""A pool of one slot: two builds of one schema at once would write the same days twice."""
+
+
+def transform(settings: Settings) -> DbtTaskGroup:
+    """Render the dbt project, from its manifest, as a task group.
+
+    Raises:
+        SettingsError: There is no manifest.
+    """
+    if not settings.manifest.is_file():
+        raise SettingsError(f"There is no {settings.manifest}: run 'make manifest', which parses the dbt project.")
+    return DbtTaskGroup(
+        group_id="transform",
+        project_config=ProjectConfig(
+            dbt_project_path=settings.dbt_project,
+            manifest_path=settings.manifest,
+            install_dbt_deps=False,
+        ),
+        profile_config=_profile(settings),
+        execution_config=ExecutionConfig(
+            execution_mode=ExecutionMode.LOCAL,
+            invocation_mode=InvocationMode.DBT_RUNNER,
+        ),
+        render_config=RenderConfig(
+            load_method=LoadMode.DBT_MANIFEST,
+            test_behavior=TestBehavior.BUILD,
+            should_detach_multiple_parents_tests=True,
+            emit_datasets=False,
+        ),
+        operator_args={
+            "pool": POOL,
+            "install_deps": False,
+            "append_env": True,
+            "env": _environment(),
+            "vars": {
+                "test_scope": "run",
+                "rebuild_from": "{{ params.rebuild_from or '' }}",
+                "rebuild_to": "{{ params.rebuild_to or '' }}",
+            },
+        },
+    )
+
+
+def publish_docs(settings: Settings) -> DbtDocsS3LocalOperator:
+    """Generate the dbt docs and put them below ``docs/`` in the artifact bucket."""
+    return DbtDocsS3LocalOperator(
+        task_id="docs",
+        project_dir=str(settings.dbt_project),
+        profile_config=_profile(settings),
+        connection_id=settings.aws_conn_id,
+        bucket_name=settings.artifact_bucket,
+        folder_dir="docs",
+        install_deps=False,
+        append_env=True,
+    )
+
+
+def _profile(settings: Settings) -> ProfileConfig:
+    return ProfileConfig(
+        profile_name="streaming_kpis",
+        target_name=settings.dbt_target,
+        profiles_yml_filepath=settings.dbt_project / "profiles.yml",
+    )
+
+
+def _environment() -> dict[str, Any]:
+    """What differs from run to run travels as environment: a changed var would make dbt parse the project anew."""
+    return {
+        "DBT_ENV_CUSTOM_ENV_RUN_ID": "{{ run_id }}",
+        "DBT_FULL_REFRESH": "{{ params.full_refresh }}",
+        "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
+    }

@@ -1,0 +1,63 @@
+"""What people listened to, day by day.
+
+Every run takes in the files that arrived in S3 since the last one, and rebuilds the days that they touched, whole.
+
+1. **land**: `songs.csv`, `users.csv` and the streams files, side by side, with COPY, into tables of text. Each version
+   of a file lands once. A file that is not what it should be fails its task, which names the file, the column or line,
+   and what to do; nothing of it is loaded.
+2. **transform**: the dbt project, a task for each model together with its tests. A model whose test fails holds back
+   what depends on it, and the KPIs stay as they were.
+3. **publish**: the dbt docs, and the run's figures in one line.
+
+**To rebuild days**, trigger it with `rebuild_from` and `rebuild_to`. **To rebuild everything** from the landing tables,
+with `full_refresh`. Both only change how much is computed anew: what has landed is never loaded again.
+
+A run that failed can be cleared from the task that failed, or left to the next run: what it did not do stays due.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, Param, TaskGroup, TriggerRule, task
+from kpi_pipeline import alerts, settings, tasks
+from kpi_pipeline.transform import publish_docs, transform
+
+SETTINGS = settings.load()
+
+with DAG(
+    dag_id="streaming_kpis",
+    doc_md=__doc__,
+    schedule=SETTINGS.schedule,
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={
+        "retries": SETTINGS.retries,
+        "retry_delay": SETTINGS.retry_delay,
+        "retry_exponential_backoff": True,
+        "execution_timeout": SETTINGS.task_timeout,
+    },
+    on_failure_callback=alerts.on_run_failure(SETTINGS),
+    params={
+        "rebuild_from": Param(None, type=["null", "string"], format="date", description="First day to rebuild."),
+        "rebuild_to": Param(None, type=["null", "string"], format="date", description="Last day to rebuild."),
+        "full_refresh": Param(False, type="boolean", description="Rebuild every table from the landing tables."),
+    },
+    tags=["kpis", "dbt", "redshift"],
+) as dag:
+    with TaskGroup("land") as land:
+        prepared = tasks.prepare()
+        for table in ("songs", "users", "streams"):
+            prepared >> tasks.land.override(task_id=table)(table)
+
+    # A table with nothing new is a skip, and days that an earlier run left due are built all the same.
+    @task(trigger_rule=TriggerRule.NONE_FAILED)
+    def landed() -> None:
+        """Wait for the three tables."""
+
+    with TaskGroup("publish") as publish:
+        publish_docs(SETTINGS)
+        tasks.figures()
+
+    land >> landed() >> transform(SETTINGS) >> publish
