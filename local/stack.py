@@ -1,5 +1,6 @@
 """The stack: S3, Redshift and Airflow on one machine, below one state directory, beside any number of others."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -71,6 +72,11 @@ class Stack:
     def dbt_env(self) -> dict[str, str]:
         """Return the whole environment of a dbt that runs by itself, outside Airflow."""
         return {**self.process_env(), **environment.dbt(state=self.state)}
+
+    def ui_address(self) -> str:
+        """Return the address of Airflow's UI."""
+        with self._locked():
+            return f"http://127.0.0.1:{self.airflow.port()}"
 
     def connect(self) -> redshift_connector.Connection:
         """Open a connection to the warehouse."""
@@ -207,5 +213,18 @@ class Stack:
         (home / "airflow.cfg").touch()
 
     def _start_airflow(self) -> None:
-        """Start Airflow with its UI. Its first start takes half a minute."""
-        raise NotImplementedError
+        """Start Airflow with its UI, which takes about half a minute."""
+        if self.airflow.ready():
+            return
+        began = time.monotonic()
+        self.progress("starting Airflow")
+        self._prepare_airflow_home()
+        env = {**environment.inherited(), **self._env()}
+        # `airflow standalone` calls `airflow` by name.
+        env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
+        port = self.airflow.port()
+        command = [sys.executable, "-m", "local.airflow_ui", "--ready-file", str(self.airflow.ready_file)]
+        fingerprint = " ".join([env["AWS_ENDPOINT_URL"], env["REDSHIFT_PORT"], str(self.dags)])
+        self.airflow.start(command, env=env, cwd=REPO, port=port, fingerprint=fingerprint)
+        self.airflow.wait()
+        self.progress(f"Airflow is up in {time.monotonic() - began:.1f} s")
