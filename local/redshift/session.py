@@ -1,0 +1,262 @@
+"""One client's connection: it rewrites the statements that come in and the messages that go out.
+
+What a client sends is passed to a PostgreSQL session of its own, message by message. Three things can happen to a
+statement on the way: its text is rewritten (dialect), it is refused (PostgreSQL gets a statement that it cannot
+parse, so that the state of the transaction is PostgreSQL's own, and its error is replaced by ours), or it is an
+action (COPY, TRUNCATE ...): PostgreSQL gets an empty statement in its place, and on Execute the action runs its own
+statements on the same connection, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import struct
+from collections.abc import Iterable
+
+from .copy import Loader
+from .dialect import UNPARSABLE, Statement, split, translate
+from .errors import RedshiftError
+from .wire import COPY_DATA, COPY_DONE, FLUSH, SYNC, Channel, as_redshift, pack, pack_fields, relay, unpack_fields, unpack_row
+
+ENDS_A_STEP = b"12Tn3CIs"  # each message of the extended protocol is answered by one of these, or by an error
+
+
+class Session:
+    """The statements of one client, in the order in which they come.
+
+    Args:
+        client: The client, logged in.
+        postgres: A PostgreSQL session of the same user, ready for queries.
+        loader: Runs COPY and UNLOAD; has the S3 client and the place of the load logs.
+    """
+
+    def __init__(self, client: Channel, postgres: Channel, loader: Loader) -> None:
+        self.client = client
+        self.postgres = postgres
+        self.loader = loader
+        self.transaction = b"I"  # as in ReadyForQuery: I idle, T in a transaction, E in a failed one
+        self.outgoing = bytearray()
+        self.awaited = 0  # answers that PostgreSQL owes for what is in `outgoing`
+        self.statements: dict[bytes, Statement] = {}
+        self.portals: dict[bytes, Statement] = {}
+        self.current: Statement | None = None
+        self.skip_to_sync = False
+        self.failed = False
+        self.notices: list[dict[str, str]] = []  # of statements of our own
+        self.tag = ""
+
+    def run(self) -> None:
+        """Serves the client until it leaves.
+
+        Raises:
+            ConnectionError: Either side is gone.
+        """
+        while True:
+            kind, body = self.client.message()
+            if kind == b"X":
+                return
+            if kind == b"Q":
+                self.simple_query(body[:-1].decode())
+            elif kind in b"HS":
+                self.finish_batch(kind)
+            elif not self.skip_to_sync:
+                self.batch(kind, body)
+
+    def batch(self, kind: bytes, body: bytes) -> None:
+        """One message of the extended protocol."""
+        if kind == b"P":
+            name, text, types = body.split(b"\0", 2)
+            self.current = self.statements[name] = self.translated(text.decode())
+            body = name + b"\0" + self.current.sent.encode() + b"\0" + types
+        elif kind == b"B":
+            portal, name, _ = body.split(b"\0", 2)
+            if name in self.statements:
+                self.portals[portal] = self.statements[name]
+        elif kind == b"E":
+            statement = self.portals.get(body.split(b"\0", 1)[0])
+            if statement and statement.action:
+                self.finish_batch(b"H")
+                if not self.skip_to_sync:
+                    self.skip_to_sync = not self.act(statement)
+                return
+        elif kind not in b"DC":
+            raise ConnectionError(f"message {kind!r} is not one that a Redshift client sends")
+        self.outgoing += pack(kind, body)
+        self.awaited += 1
+
+    def finish_batch(self, kind: bytes) -> None:
+        """Sends what was collected and passes the answers on: Flush ends after the last of them, Sync with the state."""
+        if kind == b"S":
+            self.outgoing += SYNC
+            relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
+            self.client.send(pack(b"Z", self.transaction))
+            self.skip_to_sync = False
+        elif self.awaited and not self.skip_to_sync:
+            self.outgoing += FLUSH
+            relay(self.postgres, self.client, self.outgoing, self.answer_to_last)
+        self.awaited = 0
+
+    def translated(self, text: str) -> Statement:
+        """The statement for PostgreSQL; where it depends on the catalogue, PostgreSQL is asked."""
+        statement = translate(text)
+        if statement.resolve and not self.outgoing and self.transaction != b"E":
+            return statement.resolve(self.columns)
+        return statement
+
+    def columns(self, relation: str) -> list[str]:
+        """The column names of a table or view, empty when there is none of that name."""
+        quoted = relation.replace("'", "''")
+        rows = self.query(
+            "select attname from pg_catalog.pg_attribute where attnum > 0 and not attisdropped"
+            f" and attrelid = pg_catalog.to_regclass('{quoted}')"
+        )
+        return [str(name) for (name,) in rows]
+
+    def simple_query(self, text: str) -> None:
+        """The simple protocol: any number of statements in one message."""
+        statements = [self.translated(part) for part in split(text)] or [Statement(text, text)]
+        if not any(statement.action or statement.error for statement in statements):
+            whole = ";".join(statement.sent for statement in statements)
+            statements = [Statement(text, whole)]
+        for statement in statements:
+            self.current = statement
+            self.failed = False
+            if statement.action:
+                self.failed = not self.act(statement)
+            else:
+                self.outgoing += pack(b"Q", statement.sent.encode() + b"\0")
+                relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
+            if self.failed:
+                break
+        self.client.send(pack(b"Z", self.transaction))
+
+    def act(self, statement: Statement) -> bool:
+        """Runs an action and answers for it.
+
+        Returns:
+            Whether it went well; otherwise the client has the error, and an open transaction has failed.
+        """
+        try:
+            tag = statement.action(self)  # type: ignore[misc]
+        except RedshiftError as error:
+            if self.transaction == b"T":
+                with contextlib.suppress(RedshiftError):  # it is there to fail
+                    self.query(UNPARSABLE)
+            self.client.send_error(error)
+            return False
+        self.client.send(pack(b"C", tag.encode() + b"\0"))
+        return True
+
+    def notice(self, text: str) -> None:
+        """Tells the client something that is no error; Redshift sends it as INFO."""
+        self.client.send(pack_fields(b"N", {"S": "INFO", "C": "00000", "M": text}))
+
+    def query(self, sql: str) -> list[list[str | None]]:
+        """Runs a statement of our own on the client's PostgreSQL session.
+
+        Raises:
+            RedshiftError: PostgreSQL's error.
+        """
+        self.postgres.send(pack(b"Q", sql.encode() + b"\0"))
+        return self.collect()
+
+    def copy_in(self, sql: str, chunks: Iterable[bytes]) -> str:
+        """Sends data into a COPY ... FROM STDIN of our own.
+
+        Returns:
+            PostgreSQL's command tag: COPY and the number of rows.
+
+        Raises:
+            RedshiftError: PostgreSQL's error, or that of the chunks.
+        """
+        self.postgres.send(pack(b"Q", sql.encode() + b"\0"))
+        self.collect(until=b"G")
+        try:
+            for chunk in chunks:
+                if not self.postgres.send_and_listen(COPY_DATA + struct.pack("!i", len(chunk) + 4), chunk):
+                    break  # PostgreSQL has given up, and its error waits: the rest would be thrown away
+        except Exception:
+            self.postgres.send(pack(b"f", b"stopped\0"))
+            with contextlib.suppress(RedshiftError):  # PostgreSQL says that it was stopped
+                self.collect()
+            raise
+        self.postgres.send(COPY_DONE)
+        self.collect()
+        return self.tag
+
+    def collect(self, until: bytes = b"Z") -> list[list[str | None]]:
+        """The rows that PostgreSQL answers up to ReadyForQuery, or up to a message of the kind `until`.
+
+        Raises:
+            RedshiftError: PostgreSQL's error.
+        """
+        rows: list[list[str | None]] = []
+        error = None
+        while True:
+            kind, body = self.postgres.message()
+            if kind == b"D":
+                rows.append(unpack_row(body))
+            elif kind == b"E":
+                error = unpack_fields(body)
+            elif kind == b"N":
+                self.notices.append(unpack_fields(body))
+            elif kind == b"C":
+                self.tag = body[:-1].decode()
+            elif kind == b"Z":
+                self.transaction = body
+            if kind in (until, b"Z"):
+                if error:
+                    raise RedshiftError(error["M"], error["C"], detail=error.get("D"))
+                return rows
+
+    def answer_to_ready(self, kind: bytes, body: bytes) -> tuple[bytes, bool]:
+        """What the client gets for PostgreSQL's message, and whether it is ReadyForQuery, which is sent by the caller."""
+        if kind == b"Z":
+            self.transaction = body
+            return b"", True
+        return self.answer(kind, body), False
+
+    def answer_to_last(self, kind: bytes, body: bytes) -> tuple[bytes, bool]:
+        """What the client gets for PostgreSQL's message, and whether it is the last that is owed."""
+        self.skip_to_sync = kind == b"E"
+        self.awaited -= kind in ENDS_A_STEP
+        return self.answer(kind, body), self.skip_to_sync or self.awaited == 0
+
+    def answer(self, kind: bytes, body: bytes) -> bytes:
+        """One message for the client."""
+        if kind == b"E":
+            self.failed = True
+            return pack_fields(b"E", self.error_fields(unpack_fields(body)))
+        return pack(kind, as_redshift(kind, body))
+
+    def error_fields(self, fields: dict[str, str]) -> dict[str, str]:
+        """PostgreSQL's error in Redshift's words."""
+        current = self.current
+        if current and current.error and UNPARSABLE in fields["M"]:
+            return current.error.fields()
+        for pattern, code, text in ERRORS:
+            if found := re.fullmatch(pattern, fields["M"]):
+                fields |= {"C": code or fields["C"], "M": found.expand(text)}
+        fields = {name: text for name, text in fields.items() if name in "SCMDHP"}
+        if "P" in fields and current:
+            position = current.original_position(int(fields["P"]))
+            fields.pop("P")
+            if position:
+                fields["P"] = str(position)
+        return fields
+
+
+ERRORS = [
+    (
+        r"MERGE command cannot affect row a second time",
+        "21000",
+        "Found multiple matches to update the same tuple.",
+    ),
+    (
+        r"could not serialize access due to (?:read/write dependencies among transactions|concurrent \w+)",
+        "40001",
+        "1023",
+    ),
+]
+
