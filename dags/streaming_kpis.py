@@ -47,7 +47,7 @@ with DAG(
     tags=["kpis", "dbt", "redshift"],
 ) as dag:
     with TaskGroup("land") as land:
-        prepared = tasks.prepare()
+        prepared = tasks.prepare(SETTINGS)
         for table in ("songs", "users", "streams"):
             prepared >> tasks.land.override(task_id=table)(table)
 

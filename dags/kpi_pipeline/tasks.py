@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
@@ -37,16 +38,15 @@ def _settings_with_buckets() -> pipeline_settings.Settings:
     return settings
 
 
-@task
-def prepare() -> None:
+def prepare(settings: pipeline_settings.Settings) -> SQLExecuteQueryOperator:
     """Make the landing tables where they are not there yet."""
-    settings = _settings_with_buckets()
-    with closing(_connect(settings)) as connection, connection.cursor() as cursor:
-        for statement in render("create_landing", schema=settings.landing_schema).split(";"):
-            if statement.strip():
-                cursor.execute(statement)
-        connection.commit()
-    log.info("kpi_pipeline: the landing tables are there")
+    return SQLExecuteQueryOperator(
+        task_id="prepare",
+        conn_id=settings.redshift_conn_id,
+        sql=render("create_landing", schema=settings.landing_schema),
+        split_statements=True,
+        do_xcom_push=False,
+    )
 
 
 @task

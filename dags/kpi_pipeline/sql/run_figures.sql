@@ -37,16 +37,24 @@ days as (
     from {{ marts }}.day_builds
     where run_id = {{ run_id }}
 
+),
+
+count_files as (
+
+    select catalogue_files.file_count + batches.file_count as file_count
+    from catalogue_files
+    cross join batches
+
 )
 
 select
-    catalogue_files.file_count + batches.file_count,
+    count_files.file_count,
     batches.landed_count,
     batches.refused_line_count,
     batches.listen_count,
     batches.duplicate_count,
     batches.reject_count,
     days.day_count
-from catalogue_files
+from count_files
 cross join batches
 cross join days;
