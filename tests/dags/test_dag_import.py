@@ -1,0 +1,142 @@
+"""The DAG file is parsed every half minute, by several processes, from a folder that may be read-only."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+IMPORT = """
+import json, socket, sys
+
+def refuse(*arguments, **options):
+    raise AssertionError(f"a socket was used while the DAG was parsed: {arguments}")
+
+sys.path.insert(0, sys.argv[1])
+import airflow.sdk, cosmos  # what they do at import is theirs
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = refuse
+import streaming_kpis
+dag = streaming_kpis.dag
+print(json.dumps({
+    "tasks": {task.task_id: {"pool": task.pool, "retries": task.retries, "upstream": sorted(task.upstream_task_ids)}
+              for task in dag.tasks},
+    "max_active_runs": dag.max_active_runs, "catchup": dag.catchup, "doc": dag.doc_md, "params": list(dag.params),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def read_only_copy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mwaa")
+    shutil.copytree(REPOSITORY / "dags", folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "dbt_project", folder / "dags" / "dbt_project", ignore=shutil.ignore_patterns("logs"))
+    writable = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+    paths = [folder / "dags", *(folder / "dags").rglob("*")]
+    for path in paths:
+        path.chmod(path.stat().st_mode & ~writable)
+    yield folder / "dags"
+    for path in paths:
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)
+
+
+def import_dag(dags: Path, tmp_path: Path, **environment: str) -> subprocess.CompletedProcess:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("KPI_", "REDSHIFT_", "AWS_"))}
+    own = {
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "PYTHONPYCACHEPREFIX": str(tmp_path / "pycache"),
+    }
+    return subprocess.run(
+        [sys.executable, "-c", IMPORT, str(dags)],
+        env=inherited | own | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def imported(read_only_copy, tmp_path_factory):
+    before = sorted(str(path) for path in read_only_copy.rglob("*"))
+    done = import_dag(read_only_copy, tmp_path_factory.mktemp("home"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert sorted(str(path) for path in read_only_copy.rglob("*")) == before
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_imports_without_io_and_without_a_single_setting(imported):
+    assert imported["tasks"]
+
+
+def test_one_run_at_a_time_and_no_catch_up(imported):
+    assert imported["max_active_runs"] == 1
+    assert imported["catchup"] is False
+
+
+def test_docs_and_rebuild_params_are_there(imported):
+    assert "rebuild_from" in imported["doc"]
+    assert imported["params"] == ["rebuild_from", "rebuild_to", "full_refresh"]
+
+
+def test_the_three_tables_land_side_by_side(imported):
+    for table in ("songs", "users", "streams"):
+        assert imported["tasks"][f"land.{table}"]["upstream"] == ["land.prepare"]
+
+
+def test_every_dbt_task_waits_for_the_one_slot_of_its_pool(imported):
+    dbt_tasks = {name: task for name, task in imported["tasks"].items() if name.startswith("transform.")}
+    assert dbt_tasks
+    assert {task["pool"] for task in dbt_tasks.values()} == {"transform"}
+
+
+def test_every_model_is_a_task(imported):
+    models = {path.stem for path in (REPOSITORY / "dbt_project" / "models").rglob("*.sql")}
+    tasks = {name.removeprefix("transform.").removesuffix("_model_build") for name in imported["tasks"]}
+    assert models <= tasks
+
+
+def test_a_rule_across_models_runs_once_after_both(imported):
+    rule = "transform.assert_genres_add_up_to_the_day_test"
+    assert imported["tasks"][rule]["upstream"] == [
+        "transform.genre_kpis_daily_model_build",
+        "transform.listening_kpis_daily_model_build",
+    ]
+
+
+def test_a_malformed_setting_is_named_in_one_sentence(read_only_copy, tmp_path):
+    done = import_dag(read_only_copy, tmp_path, KPI_SCHEDULE="every day at noon")
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert "KPI_SCHEDULE is 'every day at noon'" in last and "cron expression" in last
+
+
+def test_a_missing_manifest_is_named_in_one_sentence(tmp_path):
+    shutil.copytree(REPOSITORY / "dags", tmp_path / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    done = import_dag(tmp_path / "dags", tmp_path)
+    assert done.returncode != 0
+    assert "make manifest" in done.stderr.strip().splitlines()[-1]
+
+
+def test_no_dag_file_is_taken_for_a_dbt_plugin():
+    """Dbt imports every module whose name starts with ``dbt_`` that it finds on the path."""
+    names = [path.name for path in (REPOSITORY / "dags").rglob("*.py")]
+    assert names
+    assert not [name for name in names if name.startswith("dbt_")]
+
+
+def test_dags_and_models_know_nothing_of_the_local_stack():
+    words = ("moto", "localhost", "127.0.0.1", "stand-in", "pgserver", "postgres", "import local", "from local")
+    files = [
+        path
+        for folder in ("dags", "dbt_project/models", "dbt_project/macros", "dbt_project/tests")
+        for path in (REPOSITORY / folder).rglob("*")
+        if path.suffix in (".py", ".sql", ".yml", ".md")
+    ]
+    assert len(files) > 30
+    assert not [(path.name, word) for path in files for word in words if word in path.read_text().lower()]

@@ -1,0 +1,63 @@
+from datetime import timedelta
+
+import pytest
+from kpi_pipeline.settings import SettingsError, load
+
+
+def test_defaults():
+    settings = load({})
+    assert settings.schedule == "@daily"
+    assert settings.copy_iam_role == "default"
+    assert settings.raw_prefix == ""
+    assert settings.landing_schema == "landing"
+    assert settings.retries == 3
+    assert settings.retry_delay == timedelta(minutes=1)
+    assert settings.allow_smaller_snapshots is False
+    assert settings.dbt_target == "prod"
+
+
+@pytest.mark.parametrize("given", ["drop", "/drop", "drop/", "/drop/"])
+def test_a_prefix_ends_in_one_slash(given):
+    assert load({"KPI_RAW_PREFIX": given}).raw_prefix == "drop/"
+
+
+@pytest.mark.parametrize("given", ["none", "NONE"])
+def test_no_schedule(given):
+    assert load({"KPI_SCHEDULE": given}).schedule is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KPI_SCHEDULE", "noon"),
+        ("KPI_SCHEDULE", "* * *"),
+        ("KPI_COPY_IAM_ROLE", "arn:aws:iam::123:role/x"),
+        ("KPI_COPY_IAM_ROLE", "default' format csv; drop table landing.streams; --"),
+        ("KPI_LANDING_SCHEMA", 'landing"; drop'),
+        ("KPI_SCHEMA", "Analytics"),
+        ("KPI_RETRIES", "some"),
+        ("KPI_RETRY_DELAY_SECONDS", "-1"),
+        ("KPI_TASK_TIMEOUT_SECONDS", "1h"),
+        ("KPI_ALLOW_SMALLER_SNAPSHOTS", "maybe"),
+        ("KPI_DBT_TARGET", "prod; rm"),
+        ("KPI_ALERT_TOPIC_ARN", "alerts"),
+    ],
+)
+def test_a_malformed_setting_is_named_with_its_value_and_what_is_expected(name, value):
+    with pytest.raises(SettingsError) as refusal:
+        load({name: value})
+    message = str(refusal.value)
+    assert name in message and repr(value) in message and "give it" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("missing", ["KPI_RAW_BUCKET", "KPI_ARTIFACT_BUCKET"])
+def test_a_missing_bucket_is_named(missing):
+    environ = {"KPI_RAW_BUCKET": "raw", "KPI_ARTIFACT_BUCKET": "artifacts"}
+    del environ[missing]
+    with pytest.raises(SettingsError, match=missing):
+        load(environ).require_buckets()
+
+
+def test_both_buckets_given():
+    load({"KPI_RAW_BUCKET": "raw", "KPI_ARTIFACT_BUCKET": "artifacts"}).require_buckets()
