@@ -25,7 +25,10 @@ def main(argv: Sequence[str]) -> int:
     Returns:
         The exit status: 0, 1 when the work failed, 2 when it was not understood.
     """
-    arguments = _parser().parse_args(argv)
+    # argparse would take dbt's own options for ours.
+    to_dbt = argv[1:] if argv[:1] == ["dbt"] else []
+    arguments = _parser().parse_args(argv[: len(argv) - len(to_dbt)])
+    arguments.to_dbt = to_dbt
     from local.errors import LocalError
 
     try:
@@ -60,8 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     sql = add("sql", _sql, "run one SQL statement through redshift_connector")
     sql.add_argument("statement", metavar="SQL")
     sql.add_argument("--csv", action="store_true", help="print CSV (RFC 4180), nulls empty")
-    dbt = add("dbt", _dbt, "run dbt with the local target; all arguments are dbt's own")
-    dbt.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    add("dbt", _dbt, "run dbt with the local target; all further arguments are dbt's own")
     add("env", _env, "print export lines for the endpoints and credentials")
     add("reset", _reset, "empty the buckets and the warehouse")
     add("demo", _demo, "put sample data in, run the DAG and show the KPIs; a further day each time")
@@ -104,7 +106,9 @@ def _down(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     for service in _stack().status():
-        print(f"{service.name:<9} {'up' if service.running else 'down':<5} {service.address if service.running else ''}")
+        print(
+            f"{service.name:<9} {'up' if service.running else 'down':<5} {service.address if service.running else ''}"
+        )
     return 0
 
 
@@ -144,7 +148,7 @@ def _sql(arguments: argparse.Namespace) -> int:
 def _dbt(arguments: argparse.Namespace) -> int:
     stack = _stack()
     stack.up()
-    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments.arguments]
+    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments.to_dbt]
     return subprocess.call(command, env=stack.dbt_env())
 
 

@@ -1,4 +1,9 @@
-"""The songs and users of the sample: seeded, invented, and with what real catalogues bring (see `CATALOGUE_TRAITS`)."""
+"""The songs and users of the sample: seeded, invented, and with what real catalogues bring.
+
+Several artists on a track, one of them twice on some; a track on two rows, once for each genre; names in several
+scripts, with commas, quotes and blanks at the end; a track without names and with a duration of 0; a popularity that is
+missing.
+"""
 
 import csv
 import string
@@ -7,10 +12,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
-CATALOGUE_TRAITS = """
-Several artists on a track, one of them twice on some; a track on two rows, once for each genre; names in several scripts,
-with commas, quotes and blanks at the end; a track without names and with a duration of 0; a popularity that is missing.
-"""
 SONG_COLUMNS = (
     "id,track_id,artists,album_name,track_name,popularity,duration_ms,explicit,danceability,energy,key,loudness,mode,"
     "speechiness,acousticness,instrumentalness,liveness,valence,tempo,time_signature,track_genre"
@@ -21,7 +22,9 @@ GENRES = (
     "country punk children"
 ).split()
 COUNTRIES = ["Brazil", "Germany", "Ghana", "India", "Japan", "Mexico", "Poland", "United Kingdom", "United States"]
-GIVEN = "Ada Bruno Chloé Daniel Esther Farid Greta Hiroshi Inês Jakub Kofi Lena Mateo Nadia Oskar Priya Zoë Žofia".split()
+GIVEN = (
+    "Ada Bruno Chloé Daniel Esther Farid Greta Hiroshi Inês Jakub Kofi Lena Mateo Nadia Oskar Priya Zoë Žofia".split()
+)
 FAMILY = "Adeyemi Berg Castro Dvořák Eriksson Fischer Gómez Haddad Ito Jansen Kowalski Lindqvist Mensah O'Neill".split()
 ADJECTIVES = "Blue Quiet Golden Broken Electric Distant Paper Velvet Hollow Midnight Salt Northern Lucky Slow".split()
 NOUNS = "River Lanterns Mirrors Harbour Wolves Gardens Static Orchard Satellites Horses Letters Tides Engines".split()

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,11 +142,11 @@ class Daemon:
             }
         )
 
-    def wait(self, *, probe: bool = False) -> None:
+    def wait(self, answers: Callable[[], bool] = lambda: False) -> None:
         """Return when it answers.
 
         Args:
-            probe: Try its port, for a program that can't write `ready_file`.
+            answers: Asks it, if it is a program that doesn't write `ready_file`.
 
         Raises:
             LocalError: it ended, or did not answer within STARTUP_SECONDS; the sentence names its log.
@@ -157,9 +157,10 @@ class Daemon:
                 raise LocalError(f"{self.name} ended while starting{self._last_words()} (log: {self.log})")
             if time.monotonic() > deadline:
                 raise LocalError(f"{self.name} did not answer within {STARTUP_SECONDS:.0f} seconds (log: {self.log})")
-            if probe and not port_is_free(self.port()):
+            if answers():
                 self.ready_file.touch()
-            time.sleep(0.03)
+            else:
+                time.sleep(0.03)
 
     def stop(self) -> bool:
         """Stop it if it is ours. Returns whether there was anything to stop."""

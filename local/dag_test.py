@@ -3,8 +3,7 @@
 Run as `python -m local.dag_test DAG_ID [--conf JSON]` with the stack's environment; `local.runs` starts it and reads
 what it tells. `--prepare` makes the metadata database and the pool only.
 
-It differs from `airflow dags test` in two ways: it makes the metadata database in the same process, since importing
-Airflow costs seconds, and it waits one second before a retry where the DAG may wait minutes, since somebody is watching.
+Unlike `airflow dags test` it makes the metadata database in the same process, since importing Airflow costs seconds.
 """
 
 import argparse
@@ -13,13 +12,11 @@ import logging
 import os
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 EVENT = "@event "  # how a line of the log that tells a step begins
 POOL = "transform"  # two dbt builds of one schema at once are not safe, so this pool has one slot
-RETRY_SECONDS = 1
 
 
 def tell(kind: str, **details: Any) -> None:
@@ -28,26 +25,66 @@ def tell(kind: str, **details: Any) -> None:
 
 
 def prepare_metadata() -> None:
-    """Make or migrate Airflow's metadata database and the pool, once for each version of Airflow."""
+    """Make or migrate Airflow's metadata database and the pool, once for each version of Airflow; close dead runs."""
     import airflow
 
     stamp = Path(os.environ["AIRFLOW_HOME"], "migrated")
-    if stamp.exists() and stamp.read_text() == airflow.__version__:
-        return
-    from airflow.models.pool import Pool
-    from airflow.utils import db
+    if not (stamp.exists() and stamp.read_text() == airflow.__version__):
+        from airflow.models.pool import Pool
+        from airflow.utils import db
 
-    db.upgradedb()
-    Pool.create_or_update_pool(POOL, slots=1, description="One dbt build at a time.", include_deferred=True)
-    stamp.write_text(airflow.__version__)
+        db.upgradedb()
+        Pool.create_or_update_pool(POOL, slots=1, description="One dbt build at a time.", include_deferred=True)
+        stamp.write_text(airflow.__version__)
+    _close_dead_runs()
 
 
-def first_line(error: object) -> str:
-    """Return an exception's first line, behind its type where the text alone would not say what happened."""
-    lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
-    if isinstance(error, BaseException) and (not lines or isinstance(error, (KeyError, OSError, AttributeError))):
-        return f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")
-    return lines[0] if lines else "no reason given"
+def _close_dead_runs() -> None:
+    """Mark as failed what a killed process left as running: a scheduler would take it up and run it beside ours.
+
+    No other process runs the DAG meanwhile: the caller holds the stack's lock.
+    """
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState, State, TaskInstanceState
+    from airflow.utils.types import DagRunTriggeredByType
+    from sqlalchemy import or_, select, update
+
+    with create_session() as session:
+        dead = session.scalars(
+            select(DagRun.run_id).where(
+                DagRun.state == DagRunState.RUNNING, DagRun.triggered_by == DagRunTriggeredByType.TEST
+            )
+        ).all()
+        if not dead:
+            return
+        unfinished = or_(TaskInstance.state.is_(None), TaskInstance.state.in_([s for s in State.unfinished if s]))
+        session.execute(
+            update(TaskInstance)
+            .where(TaskInstance.run_id.in_(dead), unfinished)
+            .values(state=TaskInstanceState.FAILED)
+            .execution_options(synchronize_session=False)
+        )
+        session.execute(
+            update(DagRun)
+            .where(DagRun.run_id.in_(dead))
+            .values(state=DagRunState.FAILED)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def reason(kind: str, text: str) -> str:
+    """Say in one line why a task failed.
+
+    Args:
+        kind: The exception's type.
+        text: Its message. dbt's says what failed on its first line and how on the next.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [kind]
+    if lines[0].startswith("dbt invocation"):
+        return " ".join(lines[:2]).removeprefix("dbt invocation completed with errors: ")
+    return lines[0] if kind.startswith("Airflow") or " " in lines[0] else f"{kind}: {lines[0]}"
 
 
 class PipelineLines(logging.Handler):
@@ -62,6 +99,7 @@ class PipelineLines(logging.Handler):
 
 def _listener() -> Any:
     from airflow.listeners import hookimpl
+    from airflow.sdk.exceptions import AirflowFailException
 
     class Listener:
         """Tells when a task starts and how it ends."""
@@ -93,10 +131,10 @@ def _listener() -> Any:
         @hookimpl
         def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
             last = task_instance.try_number > (task_instance.task.retries or 0)
-            from airflow.sdk.exceptions import AirflowFailException
-
             last = last or isinstance(error, AirflowFailException)
-            self._ended("failed" if last else "retry", task_instance, error=first_line(error))
+            self._ended(
+                "failed" if last else "retry", task_instance, error=reason(type(error).__name__, str(error or ""))
+            )
 
     return Listener()
 
@@ -121,9 +159,6 @@ def run(dag_id: str, conf: dict | None) -> bool:
         reason = f"the DAG file {broken[0]}" if broken else f"{bundle.path} has no DAG {dag_id}"
         tell("end", state="failed", reason=reason)
         return False
-    for task in dag.tasks:
-        task.retry_delay = timedelta(seconds=RETRY_SECONDS)
-        task.retry_exponential_backoff = 0
     get_listener_manager().add_listener(_listener())
     dag_run = dag.test(logical_date=timezone.utcnow(), run_conf=conf)
     states = {task.task_id: str(task.state) for task in dag_run.get_task_instances()}

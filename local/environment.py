@@ -78,6 +78,7 @@ def dbt(*, state: Path) -> dict[str, str]:
     Not for Airflow: Cosmos runs dbt in a temporary copy of the project and looks for the results there.
     """
     return {
+        "DBT_PROJECT_DIR": str(DBT_PROJECT),
         "DBT_PROFILES_DIR": str(DBT_PROJECT),
         "DBT_TARGET_PATH": str(state / "dbt" / "target"),
         "DBT_LOG_PATH": str(state / "dbt" / "logs"),
@@ -109,6 +110,8 @@ def airflow(*, state: Path, dags: Path, ui_port: int, client: Mapping[str, str])
         "KPI_ARTIFACT_BUCKET": ARTIFACT_BUCKET,
         "KPI_COPY_IAM_ROLE": "default",
         "KPI_DBT_TARGET": "local",
+        "KPI_RETRIES": "1",  # somebody is watching: the reason of a failure is wanted soon
+        "KPI_RETRY_DELAY_SECONDS": "1",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "AIRFLOW_HOME": str(state / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),

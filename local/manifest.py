@@ -1,4 +1,4 @@
-"""The dbt manifest that Cosmos renders the DAG from: made by `dbt parse`, and made again whenever the project differs."""
+"""The dbt manifest that Cosmos renders the DAG from: made by `dbt parse`, again whenever the project differs."""
 
 import hashlib
 import shutil

@@ -52,21 +52,32 @@ def run_dag(
         command += ["--conf", json.dumps(conf)]
     process = processes.spawn(command, env=env, cwd=REPO, log=log)
     identity = processes.identity(process.pid) or ""
-    state, reason, failure = "failed", "", ""
     try:
-        for event in _events(process, log):
-            if line := _line(event):
-                progress(line)
-            if event["event"] == "failed" and not failure:
-                failure = f"{event['task']} failed: {event['error']}"
-            if event["event"] == "end":
-                state, reason = event["state"], event["reason"]
+        return follow(_events(process, log), log, progress, started)
     except BaseException:  # Ctrl-C above all: nobody would wait for the run any more
         processes.stop(process.pid, identity, seconds=5)
         raise
-    if state != "success":
-        reason = failure or reason or f"Airflow ended early{_last_words(log)}"
-    return RunResult(state, reason if state != "success" else "", round(time.monotonic() - started, 1), log)
+
+
+def follow(events: Iterator[dict], log: Path, progress: Callable[[str], None], started: float) -> RunResult:
+    """Tell a run's events as they come and return how it ended.
+
+    Args:
+        events: As `local.dag_test` tells them.
+        log: Where the rest of what Airflow says is.
+        progress: Is called with a readable line for each step.
+        started: When the run was asked for, by `time.monotonic`.
+    """
+    state, reason, failure = "failed", "", ""
+    for event in events:
+        if line := _line(event):
+            progress(line)
+        if event["event"] == "failed" and not failure:
+            failure = f"{event['task']} failed: {event['error']}"
+        if event["event"] == "end":
+            state, reason = event["state"], event["reason"]
+    reason = "" if state == "success" else failure or reason or f"Airflow ended early{_last_words(log)}"
+    return RunResult(state, reason, round(time.monotonic() - started, 1), log)
 
 
 def _events(process: subprocess.Popen[bytes], log: Path) -> Iterator[dict]:
@@ -104,5 +115,7 @@ def _line(event: dict) -> str:
 
 
 def _last_words(log: Path) -> str:
+    if not log.is_file():
+        return ""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return f": {lines[-1].strip()}" if lines else ""

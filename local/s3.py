@@ -2,8 +2,8 @@
 
 Run as `python -m local.s3 --data DIR --port PORT --ready-file PATH`; ends on SIGTERM.
 
-Moto holds everything in memory, while the warehouse beside it is on disk. A bucket that came back empty would contradict
-the ledger of loaded files, so each write is on disk before its answer leaves, and is read back at the start.
+Moto holds everything in memory, while the warehouse beside it is on disk. A bucket that came back empty would
+contradict the ledger of loaded files, so each write is on disk before its answer leaves, and is read at the start.
 """
 
 import argparse

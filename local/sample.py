@@ -115,7 +115,7 @@ class Sample:
             directory: Where to; it is made if need be.
             batch: 1 for the first `days` days with songs.csv and users.csv, n for the day after batch n - 1.
         """
-        (directory / "streams").mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         catalogue = make_catalogue(self.seed, self.songs, self.users, directory if batch == 1 else None)
         contents = Contents(["songs.csv", "users.csv"] if batch == 1 else [])
         last = self.days + batch - 2
@@ -129,7 +129,9 @@ class Sample:
 
     def _write_day(self, directory: Path, number: int, catalogue: Catalogue, contents: Contents) -> None:
         path = f"streams/{self.day(number)}.csv"
-        _write_lines(directory / path, self._file_lines(number, catalogue, contents), Random(f"order:{self.seed}:{path}"))
+        _write_lines(
+            directory / path, self._file_lines(number, catalogue, contents), Random(f"order:{self.seed}:{path}")
+        )
         contents.files.append(path)
         if number >= HELD_BACK_DAYS:
             old = number - HELD_BACK_DAYS

@@ -1,6 +1,7 @@
 """The stack: S3, Redshift and Airflow on one machine, below one state directory, beside any number of others."""
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 import redshift_connector
 
 from local import buckets, environment, manifest, runs
+from local.airflow_api import AirflowApi
 from local.daemons import Daemon, locked
 from local.environment import REPO
 from local.runs import RunResult
@@ -113,8 +115,9 @@ class Stack:
             self.redshift.wait()
             if fresh:
                 self.progress(f"S3 and Redshift are up in {time.monotonic() - began:.1f} s")
-            if airflow:
-                self.refresh_manifest()
+        if airflow and not self.airflow.ready():
+            with self._one_run(), self._locked():  # a run that is under way would be taken up by the scheduler
+                self._refresh_manifest()
                 self._start_airflow()
 
     def down(self) -> list[str]:
@@ -144,15 +147,18 @@ class Stack:
             conf: The run's params.
         """
         self.up()
-        with locked(self.state / "run" / "dag.lock"):  # runs of one stack take turns
+        with self._one_run():
             self.refresh_manifest()
+            if self.airflow.ready():
+                started = time.monotonic()
+                logs = self.state / "airflow" / "logs"
+                return runs.follow(self._airflow_api().run(conf, logs), logs, self.progress, started)
             self._prepare_airflow_home()
-            env = self.process_env()
-            return runs.run_dag(env, self.state / "logs", conf, self.progress)
+            return runs.run_dag(self.process_env(), self.state / "logs", conf, self.progress)
 
     def reset(self) -> None:
         """Empty the buckets and drop the schemas `landing` and `analytics` with all that is in them."""
-        with locked(self.state / "run" / "dag.lock"):
+        with self._one_run():
             buckets.empty_buckets(self.s3_client)
             with self.connect() as connection:
                 connection.autocommit = True
@@ -161,12 +167,8 @@ class Stack:
 
     def refresh_manifest(self) -> None:
         """Make the dbt manifest anew if the dbt project has changed."""
-        if manifest.is_stale():
-            began = time.monotonic()
-            self.progress("parsing the dbt project")
-            env = {**environment.inherited(), **self._env(), **environment.dbt(state=self.state)}
-            manifest.refresh(env)
-            self.progress(f"parsed the dbt project in {time.monotonic() - began:.1f} s")
+        with self._locked():
+            self._refresh_manifest()
 
     @cached_property
     def s3_client(self) -> Any:
@@ -180,6 +182,21 @@ class Stack:
 
     def _client_env(self) -> dict[str, str]:
         return environment.client(state=self.state, s3_port=self.s3.port(), redshift_port=self.redshift.port())
+
+    def _one_run(self) -> Any:
+        """Runs of one stack, and what must not happen beside one, take turns."""
+        return locked(self.state / "run" / "dag.lock")
+
+    def _refresh_manifest(self) -> None:
+        if not manifest.is_stale():
+            return
+        began = time.monotonic()
+        self.progress("parsing the dbt project")
+        manifest.refresh({**environment.inherited(), **self._env(), **environment.dbt(state=self.state)})
+        self.progress(f"parsed the dbt project in {time.monotonic() - began:.1f} s")
+
+    def _airflow_api(self) -> AirflowApi:
+        return AirflowApi(f"http://127.0.0.1:{self.airflow.port()}", runs.DAG_ID)
 
     def _env(self) -> dict[str, str]:
         client = self._client_env()
@@ -219,12 +236,16 @@ class Stack:
         began = time.monotonic()
         self.progress("starting Airflow")
         self._prepare_airflow_home()
-        env = {**environment.inherited(), **self._env()}
+        env = {**environment.inherited(), **self._env(), "KPI_SCHEDULE": "none"}  # on a laptop a run is asked for
         # `airflow standalone` calls `airflow` by name.
         env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
         port = self.airflow.port()
-        command = [sys.executable, "-m", "local.airflow_ui", "--ready-file", str(self.airflow.ready_file)]
+        if not self.airflow.alive():
+            prepare = [sys.executable, "-m", "local.dag_test", "--prepare"]
+            with self.airflow.log.open("ab") as log:
+                subprocess.run(prepare, env=env, cwd=REPO, check=True, stdout=log, stderr=log)
         fingerprint = " ".join([env["AWS_ENDPOINT_URL"], env["REDSHIFT_PORT"], str(self.dags)])
+        command = [sys.executable, "-m", "airflow", "standalone"]
         self.airflow.start(command, env=env, cwd=REPO, port=port, fingerprint=fingerprint)
-        self.airflow.wait()
+        self.airflow.wait(self._airflow_api().is_ready)
         self.progress(f"Airflow is up in {time.monotonic() - began:.1f} s")
