@@ -52,21 +52,24 @@ def prepare(settings: pipeline_settings.Settings) -> SQLExecuteQueryOperator:
 @task
 def land(table: str, run_id: str | None = None) -> None:
     """Land the new files of a table; skip where there are none."""
+    import redshift_connector
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-    from kpi_pipeline.landing import LandingError
     from kpi_pipeline.landing import land as land_files
+    from kpi_pipeline.landing.errors import LandingError, explain
     from kpi_pipeline.landing.warehouse import Warehouse
 
     settings = _settings_with_buckets()
     s3 = S3Hook(aws_conn_id=settings.aws_conn_id).get_conn()
-    with closing(_connect(settings)) as connection:
-        warehouse = Warehouse(connection, settings.landing_schema, run_id)
-        try:
-            landed = land_files(table, settings, s3, warehouse)
-        except LandingError as error:
-            log.error("kpi_pipeline: %s", error)
-            raise AirflowFailException(str(error)) from None
+    try:
+        with closing(_connect(settings)) as connection:
+            landed = land_files(table, settings, s3, Warehouse(connection, settings.landing_schema, run_id or ""))
+    except (LandingError, redshift_connector.Error) as error:
+        explained = error if isinstance(error, LandingError) else explain(error)
+        log.error("kpi_pipeline: %s", explained)
+        if isinstance(explained, LandingError):
+            raise AirflowFailException(str(explained)) from error
+        raise explained from error
     if landed is None:
         raise AirflowSkipException(f"nothing new for {table}")
 

@@ -46,7 +46,9 @@ def read_only_copy(tmp_path_factory):
 
 
 def import_dag(dags: Path, tmp_path: Path, **environment: str) -> subprocess.CompletedProcess:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("KPI_", "REDSHIFT_", "AWS_"))}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("KPI_", "REDSHIFT_", "AWS_"))
+    }
     own = {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",

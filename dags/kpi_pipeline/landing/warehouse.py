@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import redshift_connector
+
 from kpi_pipeline.landing.errors import LandingError
 from kpi_pipeline.landing.files import File
 from kpi_pipeline.landing.tables import Table
@@ -19,37 +21,33 @@ _ROWS_AN_INSERT = 500
 class Refusal:
     """A line that COPY could not take; the header is line 1."""
 
-    file: File
     line_number: int
     column_name: str
     reason: str
-    raw_line: str
-
-    def with_raw_line(self, raw_line: str) -> Refusal:
-        """Return the refusal with the line's text."""
-        return replace(self, raw_line=raw_line)
+    raw_line: str = ""
 
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """What a COPY did with a file; ``refusals`` are (line number, column, reason)."""
+    """What a COPY did with a file: the lines that it read, the header aside, and those that it refused."""
 
     file: File
     line_count: int
-    refusals: list[tuple[int, str, str]]
+    refusals: tuple[Refusal, ...]
+    copy_id: int
 
     @property
-    def row_count(self) -> int:
+    def landed_count(self) -> int:
         """Lines that became rows."""
         return self.line_count - len(self.refusals)
 
 
-@dataclass(frozen=True)
-class Copy:
-    """A COPY: Redshift's query id, and its files."""
+class CopyFailed(Exception):
+    """COPY gave up; ``files`` have the lines that it could not take. The transaction is rolled back."""
 
-    copy_id: int
-    files: list[LoadedFile]
+    def __init__(self, files: list[LoadedFile]) -> None:
+        super().__init__()
+        self.files = files
 
 
 class Warehouse:
@@ -71,10 +69,10 @@ class Warehouse:
         self._connection.rollback()
         try:
             yield
-            self._connection.commit()
-        except BaseException:
+        except Exception:
             self._connection.rollback()
             raise
+        self._connection.commit()
 
     def lock(self, table: Table) -> None:
         """Wait for other loads of the table.
@@ -94,10 +92,8 @@ class Warehouse:
         versions = {(row[0], row[1]) for row in self._query(query, table=table.name)}
         return [file for file in files if (file.key, file.etag) not in versions]
 
-    def row_count_of_newest(self, table: Table) -> int | None:
-        """Return the rows of a snapshot's newest version, or None where none has landed."""
-        if not table.is_snapshot:
-            return None
+    def count_of_newest(self, table: Table) -> int | None:
+        """Return the rows that the newest version of a snapshot had, or None where none has landed."""
         rows = self._query("newest_versions", table=table.name)
         return int(rows[0][2]) if rows else None
 
@@ -105,90 +101,105 @@ class Warehouse:
         """Empty a snapshot's table. TRUNCATE would commit the transaction."""
         self._execute(f"delete from {self._schema}.{table.name}")
 
-    def copy(self, table: Table, manifest: str, columns: tuple[str, ...], files: list[File], iam_role: str) -> Copy:
+    def copy(
+        self, table: Table, manifest: str, columns: tuple[str, ...], files: list[File], iam_role: str
+    ) -> list[LoadedFile]:
         """COPY the files of a manifest, whose headers are all ``columns``, and account for every line.
 
         Raises:
+            CopyFailed: COPY gave up, because it met too many lines that it could not take.
             LandingError: The lines that COPY read are not its rows and refused lines.
         """
         role = iam_role if iam_role == "default" else f"'{iam_role}'"
         quoted = ", ".join(f'"{column}"' for column in columns)
         names = {"table": table.name, "columns": quoted, "manifest": manifest, "iam_role": role}
-        self._execute(render("copy_files", schema=self._schema, **names))
-        copy_id, row_count = self._query("last_copy")[0]
-        lines = {row[0]: int(row[1]) for row in self._query("scanned_files", copy_id=copy_id)}
-        refused: dict[str, list[tuple[int, str, str]]] = {}
-        for line_number, url, column, reason in self._query("refused_lines_of_copy", copy_id=copy_id):
-            refused.setdefault(url, []).append((int(line_number), column or "", reason or ""))
-        by_url = {file.url.encode()[:256].decode(errors="ignore"): file for file in files}
-        scanned = [LoadedFile(file, lines.get(url, 0), refused.get(url, [])) for url, file in by_url.items()]
-        unread = sum(file.line_count for file in scanned) - sum(len(file.refusals) for file in scanned) - row_count
-        if unread == len(scanned) > 0:
+        try:
+            self._execute(render("copy_files", schema=self._schema, **names))
+        except redshift_connector.ProgrammingError as error:
+            if not any(view in str(error) for view in ("sys_load_error_detail", "stl_load_errors")):
+                raise
+            self._connection.rollback()
+            failed_id = self._query("last_failed_copy")[0][0]
+            raise CopyFailed(self._loaded_files(files, int(failed_id))) from error
+        copy_id, landed_count = map(int, self._query("last_copy")[0])
+        loaded = self._loaded_files(files, copy_id)
+        unread = sum(file.landed_count for file in loaded) - landed_count
+        if unread == len(loaded) > 0:
             # The header was counted as a line of each file.
-            scanned = [replace(file, line_count=file.line_count - 1) for file in scanned]
-        elif unread:
+            return [replace(file, line_count=file.line_count - 1) for file in loaded]
+        if unread:
             raise LandingError(
-                f"COPY {copy_id} into {table.name} read {sum(lines.values())} lines, loaded {row_count} rows "
-                f"and refused {sum(map(len, refused.values()))} lines: that does not add up, so it was rolled back."
+                f"COPY {copy_id} into {table.name} read {sum(file.line_count for file in loaded)} lines, refused "
+                f"{sum(len(file.refusals) for file in loaded)} and loaded {landed_count} rows: that does not add up, "
+                f"so it was rolled back. Look at sys_load_detail and sys_load_error_detail for query {copy_id}."
             )
-        return Copy(int(copy_id), scanned)
+        return loaded
 
-    def record(self, table: Table, copies: list[Copy], refusals: list[Refusal]) -> None:
+    def record(self, table: Table, loaded: list[LoadedFile]) -> None:
         """Write the ledger and the refused lines, inside the transaction of their COPYs."""
         self._insert(
             "loaded_files",
-            "table_name key etag size_bytes line_count landed_count refused_line_count copy_id run_id",
             [
-                (
-                    table.name,
-                    loaded.file.key,
-                    loaded.file.etag,
-                    loaded.file.size,
-                    loaded.line_count,
-                    loaded.row_count,
-                    len(loaded.refusals),
-                    copy.copy_id,
-                    self._run_id,
-                )
-                for copy in copies
-                for loaded in copy.files
+                {
+                    "table_name": table.name,
+                    "key": file.file.key,
+                    "etag": file.file.etag,
+                    "size_bytes": file.file.size,
+                    "line_count": file.line_count,
+                    "landed_count": file.landed_count,
+                    "refused_line_count": len(file.refusals),
+                    "copy_id": file.copy_id,
+                    "run_id": self._run_id,
+                }
+                for file in loaded
             ],
         )
-        self._record_refusals(table, refusals, is_rolled_back=False)
+        self._record_refusals(table, loaded, is_rolled_back=False)
 
-    def rollback_keeping(self, table: Table, refusals: list[Refusal]) -> None:
+    def rollback_keeping(self, table: Table, loaded: list[LoadedFile]) -> None:
         """Roll back the load and write its refused lines in a transaction of their own."""
         self._connection.rollback()
-        self._record_refusals(table, refusals, is_rolled_back=True)
+        self._record_refusals(table, loaded, is_rolled_back=True)
         self._connection.commit()
 
-    def _record_refusals(self, table: Table, refusals: list[Refusal], *, is_rolled_back: bool) -> None:
+    def _record_refusals(self, table: Table, loaded: list[LoadedFile], *, is_rolled_back: bool) -> None:
         self._insert(
             "refused_lines",
-            "table_name key etag line_number column_name reason raw_line is_rolled_back run_id",
             [
-                (
-                    table.name,
-                    refusal.file.key,
-                    refusal.file.etag,
-                    refusal.line_number,
-                    refusal.column_name,
-                    refusal.reason,
-                    refusal.raw_line,
-                    is_rolled_back,
-                    self._run_id,
-                )
-                for refusal in refusals
+                {
+                    "table_name": table.name,
+                    "key": file.file.key,
+                    "etag": file.file.etag,
+                    "line_number": refusal.line_number,
+                    "column_name": refusal.column_name,
+                    "reason": refusal.reason,
+                    "raw_line": refusal.raw_line,
+                    "is_rolled_back": is_rolled_back,
+                    "run_id": self._run_id,
+                }
+                for file in loaded
+                for refusal in file.refusals
             ],
         )
 
-    def _insert(self, table: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
-        names = columns.split()
-        row = f"({', '.join(['%s'] * len(names))})"
+    def _loaded_files(self, files: list[File], copy_id: int) -> list[LoadedFile]:
+        """Read from the system tables what a COPY did; they cut a file's name at 256 bytes."""
+        lines = {row[0]: int(row[1]) for row in self._query("scanned_files", copy_id=copy_id)}
+        refused: dict[str, list[Refusal]] = {}
+        for line_number, url, column, reason in self._query("refused_lines_of_copy", copy_id=copy_id):
+            refused.setdefault(url, []).append(Refusal(int(line_number), column or "", reason or ""))
+        return [
+            LoadedFile(file, lines.get(url, 0), tuple(refused.get(url, ())), copy_id)
+            for file in files
+            for url in (file.url.encode()[:256].decode(errors="ignore"),)
+        ]
+
+    def _insert(self, table: str, rows: list[dict[str, Any]]) -> None:
         for start in range(0, len(rows), _ROWS_AN_INSERT):
             part = rows[start : start + _ROWS_AN_INSERT]
-            statement = f"insert into {self._schema}.{table} ({', '.join(names)}) values {', '.join([row] * len(part))}"
-            self._execute(statement, *(value for values in part for value in values))
+            values = ", ".join([f"({', '.join(['%s'] * len(part[0]))})"] * len(part))
+            statement = f"insert into {self._schema}.{table} ({', '.join(part[0])}) values {values}"
+            self._execute(statement, *(value for row in part for value in row.values()))
 
     def _query(self, query: str, **names: object) -> list[Any]:
         with self._connection.cursor() as cursor:

@@ -1,0 +1,169 @@
+"""The DAG, through Airflow, from raw files to KPIs; every row compared with an independent computation."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from local.sample import Contents, Sample
+from tests.expected.comparison import Tables
+from tests.expected.kpis import compare
+from tests.pipeline.warehouse import KPIS, expected_dim_users, expected_from, kpi_tables, query, whole_tables
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LAB = Path(os.environ.get("LAB_DATA") or REPOSITORY.parent / "shared" / "data" / "lab")
+
+
+def run(stack, directory: Path, **conf: object):
+    stack.put_raw(directory)
+    result = stack.run(conf or None)
+    assert result.state == "success", f"{result.reason} (log: {result.log})"
+    return result
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    return Sample(), tmp_path_factory.mktemp("raw")
+
+
+@dataclass(frozen=True)
+class State:
+    """What was put into the bucket last, what the contract makes of all of it, and what the warehouse held."""
+
+    contents: Contents
+    expected: Tables
+    kpis: Tables
+    rows: Tables
+
+
+def state(stack, directory: Path, contents: Contents) -> State:
+    return State(contents, expected_from(directory, stack)[1], kpi_tables(stack), whole_tables(stack))
+
+
+@pytest.fixture(scope="module")
+def first(stack, sample):
+    """After a run over the sample's first batch."""
+    stack.reset()
+    maker, directory = sample
+    contents = maker.write(directory)
+    run(stack, directory)
+    return state(stack, directory, contents)
+
+
+@pytest.fixture(scope="module")
+def second(stack, sample, first):
+    """After a second run, over a new day and late rows for old ones."""
+    maker, directory = sample
+    contents = maker.write(directory, batch=2)
+    run(stack, directory)
+    return state(stack, directory, contents)
+
+
+def test_first_run_gives_what_the_contract_says(first):
+    assert compare(first.expected, first.kpis) == []
+
+
+def test_first_run_accounts_for_every_line(stack, first):
+    contents = first.contents
+    counts = query(
+        stack,
+        "select sum(landed_count), sum(listen_count), sum(duplicate_count), sum(reject_count), sum(refused_line_count)"
+        " from analytics.stream_batches",
+    )[0]
+    landed, listens, duplicates, rejects, refused = map(int, counts)
+    assert listens == contents.listens.total()
+    assert (duplicates, rejects, refused) == (contents.duplicates, contents.rejects, contents.refused)
+    assert landed == listens + duplicates + rejects
+    assert landed + refused == contents.lines
+
+
+def test_refused_lines_are_kept_with_their_text(stack, sample, first):
+    lines = query(stack, "select key, line_number, reason, raw_line, is_rolled_back from landing.refused_lines")
+    assert len(lines) == first.contents.refused > 0
+    for key, number, reason, raw_line, is_rolled_back in lines:
+        assert (sample[1] / key).read_text().splitlines()[number - 1] == raw_line
+        assert raw_line.count(",") != 2
+        assert reason
+        assert not is_rolled_back
+
+
+def test_figures_of_the_run(stack, first):
+    contents = first.contents
+    figures = query(
+        stack,
+        "select files, rows_landed, lines_refused, listens, duplicates, rejects, days_rebuilt, seconds"
+        " from landing.pipeline_runs order by started_at limit 1",
+    )[0]
+    assert figures[0] == len(contents.files)
+    assert figures[1] == contents.lines - contents.refused
+    assert figures[2:6] == (contents.refused, contents.listens.total(), contents.duplicates, contents.rejects)
+    assert figures[6] == len(contents.listens) == 3
+    assert figures[7] > 0
+
+
+def test_users_are_the_last_row_of_each(stack, sample, first):
+    columns = "user_id, user_name, user_age, user_country, created_at"
+    assert sorted(query(stack, f"select {columns} from analytics.dim_users")) == sorted(expected_dim_users(sample[1]))
+
+
+def test_docs_are_published(stack, first):
+    listed = stack.s3_client.list_objects_v2(Bucket="kpi-artifacts", Prefix="docs/")["Contents"]
+    assert {"docs/index.html", "docs/manifest.json", "docs/catalog.json"} <= {entry["Key"] for entry in listed}
+
+
+def test_second_run_gives_what_the_contract_says(second):
+    assert compare(second.expected, second.kpis) == []
+
+
+def test_second_run_rebuilds_the_touched_days_and_no_other(stack, first, second):
+    touched = set(second.contents.listens)
+    untouched = set(first.contents.listens) - touched
+    assert untouched and touched & set(first.contents.listens), "the sample must have days of both kinds"
+    for name in KPIS:
+        kept = [row for row in second.rows[name] if not touched & set(_dates(row))]
+        assert kept == [row for row in first.rows[name] if not touched & set(_dates(row))]
+    rebuilt = query(
+        stack,
+        "select distinct listen_date from analytics.day_builds"
+        " where run_id = (select run_id from landing.pipeline_runs order by started_at desc limit 1)",
+    )
+    assert {day for (day,) in rebuilt} == touched
+
+
+def _dates(row) -> list:
+    return [value for value in row if type(value).__name__ == "date"]
+
+
+def test_a_run_with_nothing_new_changes_nothing(stack, second):
+    result = stack.run()
+    assert result.state == "success", result.reason
+    assert whole_tables(stack) == second.rows
+
+
+def test_rebuilding_a_range_touches_that_range_and_changes_no_number(stack, first, second):
+    days = sorted(first.contents.listens)
+    result = stack.run({"rebuild_from": str(days[1]), "rebuild_to": str(days[1])})
+    assert result.state == "success", result.reason
+    assert compare(second.kpis, kpi_tables(stack)) == []
+    built = query(stack, "select max(built_at), listen_date from analytics.genre_kpis_daily group by 2 order by 1 desc")
+    assert built[0][1] == days[1]
+    assert built[0][0] > built[1][0]
+
+
+def test_a_full_refresh_changes_no_number(stack, second):
+    result = stack.run({"full_refresh": True})
+    assert result.state == "success", result.reason
+    assert compare(second.kpis, kpi_tables(stack)) == []
+
+
+@pytest.mark.skipif(not (LAB / "songs.csv").is_file(), reason=f"the lab's files are not in {LAB.name}/ (LAB_DATA)")
+def test_lab_files_give_what_the_contract_says(stack, tmp_path):
+    stack.reset()
+    for file in LAB.glob("*.csv"):
+        shutil.copy(file, tmp_path)
+    run(stack, tmp_path)
+    classified, expected = expected_from(tmp_path, stack)
+    assert len(classified.listens) == sum(len(file.read_text().splitlines()) - 1 for file in LAB.glob("streams*.csv"))
+    assert compare(expected, kpi_tables(stack)) == []
