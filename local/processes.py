@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -97,6 +98,29 @@ def stop(pid: int, expected: str, *, first: signal.Signals = signal.SIGTERM, sec
             _signal(member, last)
         _wait(lambda: not _members(pid), patience)
     return stopped
+
+
+def stop_owner_of(directory: Path) -> bool:
+    """Stop a program that was started on a data directory (`-D`) and whose parent was killed before it could.
+
+    Args:
+        directory: The data directory.
+
+    Returns:
+        Whether there was such a program.
+    """
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if ("-D", str(directory)) in pairwise(words):
+                found.append(process)
+    for process in found:
+        _signal(process.pid, signal.SIGINT)  # PostgreSQL's fast shutdown
+    _, left = psutil.wait_procs(found, timeout=20)
+    for process in left:
+        _signal(process.pid, signal.SIGKILL)
+    return bool(found)
 
 
 def _members(session: int) -> list[int]:

@@ -128,17 +128,16 @@ class Sample:
         return FIRST_DAY + timedelta(days=number)
 
     def _write_day(self, directory: Path, number: int, catalogue: Catalogue, contents: Contents) -> None:
-        path = f"streams/{self.day(number)}.csv"
-        _write_lines(
-            directory / path, self._file_lines(number, catalogue, contents), Random(f"order:{self.seed}:{path}")
-        )
-        contents.files.append(path)
+        files = {f"streams/{self.day(number)}.csv": self._file_lines(number, catalogue, contents)}
         if number >= HELD_BACK_DAYS:
             old = number - HELD_BACK_DAYS
-            path = f"streams/late/{self.day(old)}.csv"
-            late = (listen for listen in self._listens(old, catalogue) if listen.delivery == "very late")
-            (directory / "streams" / "late").mkdir(exist_ok=True)
-            lines = (_count(contents, listen).line() for listen in late)
+            files[f"streams/late/{self.day(old)}.csv"] = (
+                _count(contents, listen).line()
+                for listen in self._listens(old, catalogue)
+                if listen.delivery == "very late"
+            )
+        for path, lines in files.items():
+            (directory / path).parent.mkdir(parents=True, exist_ok=True)
             _write_lines(directory / path, lines, Random(f"order:{self.seed}:{path}"))
             contents.files.append(path)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import redshift_connector
 
-from local import buckets, environment, manifest, runs
+from local import buckets, environment, manifest, processes, runs
 from local.airflow_api import AirflowApi
 from local.daemons import Daemon, locked
 from local.environment import REPO
@@ -123,7 +123,11 @@ class Stack:
     def down(self) -> list[str]:
         """Stop what runs of this stack, and nothing else. Returns the names of what was stopped."""
         with self._locked():
-            return [daemon.name for daemon in (self.airflow, self.redshift, self.s3) if daemon.stop()]
+            stopped = [daemon.name for daemon in (self.airflow, self.redshift, self.s3) if daemon.stop()]
+            # The stand-in's PostgreSQL has a session of its own and outlives a stand-in that was killed.
+            if processes.stop_owner_of(self.state / "redshift" / "postgres") and "redshift" not in stopped:
+                stopped.append("redshift")
+            return stopped
 
     def status(self) -> list[Service]:
         """Tell for each daemon whether it runs and where."""

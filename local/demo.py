@@ -1,0 +1,167 @@
+"""`make demo`: sample data in, one run of the DAG, the KPIs in the terminal; each further time the next day."""
+
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from local.query import query
+from local.sample import Contents, Sample
+from local.stack import Stack
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 80
+
+
+def demo(stack: Stack) -> int:
+    """Put the next batch of the sample in, run the DAG and show what came of it.
+
+    Args:
+        stack: Is started if need be, and left up.
+
+    Returns:
+        The exit status: 1 when the run failed.
+    """
+    console = Console(width=WIDTH, highlight=False)
+    stack.up()
+    batch = 1 + batches_so_far(stack)
+    with tempfile.TemporaryDirectory(prefix="kpi-sample-") as scratch:
+        contents = Sample().write(Path(scratch), batch)
+        stack.progress(f"made batch {batch} of the sample: {len(contents.files)} files, {contents.lines} stream rows")
+        stack.put_raw(Path(scratch))
+        stack.progress("put them into the raw bucket; running the DAG streaming_kpis through Airflow")
+    result = stack.run()
+    if result.state != "success":
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"The run failed: {result.reason} (log: {result.log})", markup=False
+        )
+        return 1
+    console.print()
+    _show_run(stack, console, contents, result.seconds)
+    last_day = _show_days(stack, console)
+    if last_day:
+        _show_hours(stack, console, last_day)
+        _show_genres(stack, console, last_day)
+        _show_artists(stack, console, last_day)
+    _show_next(console)
+    return 0
+
+
+def batches_so_far(stack: Stack) -> int:
+    """Return how many batches of the sample are in the raw bucket."""
+    sample = Sample()
+    pages = stack.s3_client.get_paginator("list_objects_v2").paginate(
+        Bucket=stack.env()["KPI_RAW_BUCKET"], Prefix=f"{stack.env()['KPI_RAW_PREFIX']}streams/"
+    )
+    names = {item["Key"].rsplit("/", 1)[-1] for page in pages for item in page.get("Contents", [])}
+    batch = 0
+    while f"{sample.day(sample.days + batch - 1)}.csv" in names:
+        batch += 1
+    return batch
+
+
+def _show_run(stack: Stack, console: Console, contents: Contents, seconds: float) -> None:
+    names, rows = query(stack, "SELECT * FROM landing.pipeline_runs ORDER BY started_at DESC LIMIT 1")
+    run = dict(zip(names, rows[0], strict=True))
+    figures = _table("What the run did")
+    for name in ("files", "rows_landed", "lines_refused", "listens", "duplicates", "rejects", "days_rebuilt"):
+        figures.add_column(name.replace("_", " "), justify="right")
+    figures.add_column("seconds", justify="right")
+    shown = [run[name] for name in ("files", "rows_landed", "lines_refused", "listens", "duplicates", "rejects")]
+    figures.add_row(*(f"{value:,}" for value in shown), str(run["days_rebuilt"]), f"{seconds:.0f}")
+    console.print(figures)
+    _, built = query(
+        stack,
+        "SELECT listen_date, MAX(version) FROM analytics.day_builds"
+        f" WHERE run_id = '{run['run_id']}' GROUP BY listen_date ORDER BY listen_date",
+    )
+    for day, version in built:
+        new = contents.listens[_as_date(day)]
+        again = "built for the first time" if version == 1 else f"rebuilt, version {version}"
+        console.print(f"  {day}: {again}; {new:,} listens of it arrived")
+    console.print()
+
+
+def _show_days(stack: Stack, console: Console) -> date | None:
+    _, rows = query(
+        stack,
+        "SELECT * FROM (SELECT listen_date, listen_count, unique_listeners, unique_tracks,"
+        " track_diversity_index FROM analytics.listening_kpis_daily"
+        " ORDER BY listen_date DESC LIMIT 7) AS newest ORDER BY listen_date",
+    )
+    table = _table("analytics.listening_kpis_daily")
+    _columns(table, "listen_date", "listen_count", "unique_listeners", "unique_tracks", "track_diversity_index")
+    for row in rows:
+        table.add_row(str(row[0]), f"{row[1]:,}", f"{row[2]:,}", f"{row[3]:,}", f"{row[4]:.4f}")
+    console.print(table)
+    return rows[-1][0] if rows else None
+
+
+def _show_hours(stack: Stack, console: Console, day: date) -> None:
+    _, rows = query(
+        stack,
+        "SELECT EXTRACT(HOUR FROM listen_hour), listen_count FROM analytics.listening_kpis_hourly"
+        f" WHERE listen_hour >= '{day}' AND listen_hour < DATEADD(day, 1, '{day}') ORDER BY 1",
+    )
+    counts = {int(hour): int(count) for hour, count in rows}
+    most = max(counts.values(), default=1)
+    bars = "".join(BARS[counts.get(hour, 0) * (len(BARS) - 1) // most] for hour in range(24))
+    console.print(f"[bold]analytics.listening_kpis_hourly[/bold]  {day}, 0 to 23 h UTC")
+    console.print(f"  {bars}  up to {most:,} listens an hour\n")
+
+
+def _show_genres(stack: Stack, console: Console, day: date) -> None:
+    _, rows = query(
+        stack,
+        "SELECT track_genre, listen_count, listen_share, popularity_index, most_popular_track_name"
+        f" FROM analytics.genre_kpis_daily WHERE listen_date = '{day}' ORDER BY listen_count DESC, track_genre LIMIT 5",
+    )
+    table = _table(f"analytics.genre_kpis_daily  {day}, the first five")
+    _columns(table, "genre", "listens", "share", "popularity", "most popular track", left=(0, 4))
+    for genre, listens, share, popularity, track in rows:
+        popular = "" if popularity is None else f"{popularity:.1f}"
+        table.add_row(genre, f"{listens:,}", f"{share:.1%}", popular, track or "")
+    console.print(table)
+
+
+def _show_artists(stack: Stack, console: Console, day: date) -> None:
+    _, rows = query(
+        stack,
+        "SELECT artist_rank, artist_name, listen_count FROM analytics.top_artists_per_day"
+        f" WHERE listen_date = '{day}' ORDER BY artist_rank",
+    )
+    table = _table(f"analytics.top_artists_per_day  {day}")
+    _columns(table, "rank", "artist", "listens", left=(1,))
+    for rank, artist, listens in rows:
+        table.add_row(str(rank), artist, f"{listens:,}")
+    console.print(table)
+
+
+def _show_next(console: Console) -> None:
+    console.print("[bold]What to try next[/bold]")
+    for command, what in (
+        ("make demo", "the next day arrives, with late rows for older ones"),
+        ("make up", "Airflow with its UI and the dbt docs"),
+        ('python -m local sql "SELECT ..."', "ask the warehouse (--csv for a file)"),
+        ("python -m local run --raw DIR", "your own files"),
+        ("make reset; make down", "empty everything; stop everything"),
+    ):
+        console.print(f"  {command:<34} {what}", markup=False)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _columns(table: Table, *names: str, left: Sequence[int] = (0,)) -> None:
+    for position, name in enumerate(names):
+        table.add_column(name.replace("_", " "), justify="left" if position in left else "right")
+
+
+def _as_date(value: Any) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(str(value))

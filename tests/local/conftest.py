@@ -1,0 +1,63 @@
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local.environment import REPO
+from local.stack import Stack
+
+STUB_DAG = """
+import logging
+from airflow.sdk import dag, get_current_context, task
+
+@dag(schedule=None)
+def streaming_kpis():
+    @task
+    def first():
+        logging.getLogger("stub").info("kpi_pipeline: landed 3 files")
+
+    @task(retries=1, retry_delay=1)
+    def second():
+        if (get_current_context()["params"] or {}).get("break"):
+            raise ValueError("songs.csv lacks the column track_id\\nand more that nobody wants to read")
+
+    first() >> second()
+
+streaming_kpis()
+"""
+
+
+@pytest.fixture
+def make_stack(state_root: Path) -> Iterator[Callable[..., Stack]]:
+    """Makes stacks with state directories of their own; all are taken down at the end."""
+    made: list[Stack] = []
+
+    def make(**arguments: object) -> Stack:
+        made.append(Stack(state_root / uuid.uuid4().hex, **arguments))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.down()
+
+
+@pytest.fixture
+def command() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `python -m local` on a stack's state directory, with pipes that a daemon must not keep open."""
+
+    def run(stack: Stack, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        import os
+
+        return subprocess.run(
+            [sys.executable, "-m", "local", *arguments],
+            cwd=REPO,
+            env={**os.environ, "LOCAL_STATE": str(stack.state), **environ},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run

@@ -1,0 +1,69 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.environment import ARTIFACT_BUCKET, RAW_BUCKET
+from local.stack import Stack
+
+
+def restart(stack: Stack) -> Any:
+    stack.down()
+    stack.up()
+    return stack.s3_client
+
+
+@pytest.fixture
+def stopped_and_started(make_stack: Callable[..., Stack]) -> Stack:
+    stack = make_stack()
+    stack.up()
+    return stack
+
+
+def test_objects_outlive_the_server(stopped_and_started: Stack) -> None:
+    s3 = stopped_and_started.s3_client
+    s3.put_object(
+        Bucket=ARTIFACT_BUCKET, Key="docs/index.html", Body=b"<p>", ContentType="text/html", Metadata={"a": "b"}
+    )
+    s3.put_object(Bucket=RAW_BUCKET, Key="deleted.csv", Body=b"1")
+    s3.put_object(Bucket=RAW_BUCKET, Key="deleted too.csv", Body=b"1")
+    s3.put_object(Bucket=RAW_BUCKET, Key="k" * 1000, Body=b"long")
+    s3.put_object(Bucket=RAW_BUCKET, Key="songs.csv", Body=b"old")
+    s3.put_object(Bucket=RAW_BUCKET, Key="songs.csv", Body=b"new")
+    s3.copy_object(Bucket=RAW_BUCKET, Key="copy.csv", CopySource=f"{RAW_BUCKET}/songs.csv")
+    s3.create_bucket(Bucket="one-more")
+    upload = s3.create_multipart_upload(Bucket=RAW_BUCKET, Key="parts.csv")["UploadId"]
+    parts = []
+    for number, body in enumerate((b"a" * 5 * 2**20, b"b"), start=1):
+        part = {"Bucket": RAW_BUCKET, "Key": "parts.csv", "UploadId": upload, "PartNumber": number}
+        parts.append({"PartNumber": number, "ETag": s3.upload_part(**part, Body=body)["ETag"]})
+    s3.complete_multipart_upload(Bucket=RAW_BUCKET, Key="parts.csv", UploadId=upload, MultipartUpload={"Parts": parts})
+    s3.delete_object(Bucket=RAW_BUCKET, Key="deleted.csv")
+    s3.delete_objects(Bucket=RAW_BUCKET, Delete={"Objects": [{"Key": "deleted too.csv"}]})
+
+    def listing(client: Any) -> dict[str, tuple[str, int]]:
+        found = client.list_objects_v2(Bucket=RAW_BUCKET)["Contents"]
+        return {item["Key"]: (item["ETag"], item["Size"]) for item in found}
+
+    before = listing(s3)
+    assert set(before) == {"k" * 1000, "songs.csv", "copy.csv", "parts.csv"}
+    assert before["parts.csv"][0].endswith('-2"')
+
+    s3 = restart(stopped_and_started)
+
+    assert listing(s3) == before
+    assert s3.get_object(Bucket=RAW_BUCKET, Key="songs.csv")["Body"].read() == b"new"
+    assert s3.get_object(Bucket=RAW_BUCKET, Key="copy.csv")["Body"].read() == b"new"
+    page = s3.head_object(Bucket=ARTIFACT_BUCKET, Key="docs/index.html")
+    assert (page["ContentType"], page["Metadata"]) == ("text/html", {"a": "b"})
+    assert "one-more" in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+
+
+def test_a_deleted_bucket_stays_deleted(stopped_and_started: Stack) -> None:
+    s3 = stopped_and_started.s3_client
+    s3.create_bucket(Bucket="short-lived")
+    s3.delete_bucket(Bucket="short-lived")
+
+    s3 = restart(stopped_and_started)
+
+    assert "short-lived" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
