@@ -1,5 +1,5 @@
 -- Redshift's catalogue, and what keeps PostgreSQL's tables in Redshift's ways.
-set search_path = pg_catalog;
+set search_path = pg_catalog, pg_postgres;
 
 -- What a table was created with: PostgreSQL has no place for it.
 create table pg_redshift.table_attributes (
@@ -8,6 +8,7 @@ create table pg_redshift.table_attributes (
 create sequence pg_redshift.query_id;
 grant usage on schema pg_redshift to public;
 grant select on all tables in schema pg_redshift to public;
+grant usage on sequence pg_redshift.query_id to public;
 
 -- After DDL: text becomes varchar, VARCHAR(n) holds n bytes, and a sort key becomes an index of block ranges, so that
 -- literal ranges prune as zone maps do. The proxy appends the attributes to the statement as a comment.
@@ -15,7 +16,7 @@ create function pg_redshift.after_ddl() returns event_trigger language plpgsql s
   set search_path = pg_catalog, pg_postgres, pg_temp as $$
 declare
   item record;
-  attributes json := substring(current_query() from '/\*redshift (\{[^*]*\})\*/\s*$')::json;
+  attributes pg_postgres.json := substring(current_query() from '/[*]redshift ([{][^*]*[}])[*]/$')::pg_postgres.json;
   condition text;
   first_key text;
 begin
@@ -66,10 +67,12 @@ from pg_redshift.load_log('load_error_detail') line, json_to_record(line) as x(u
   line_number bigint, column_name varchar, column_type varchar, column_length varchar, position int, error_code int,
   error_message varchar);
 create view sys_load_detail as
-select user_id, query_id, file_name, bytes_scanned, lines_scanned, splits_scanned, record_time, start_time, end_time, file_etag
+select user_id, query_id, file_name, bytes_scanned, lines_scanned, splits_scanned, record_time, start_time, end_time, file_etag,
+  file_last_modified
 from pg_redshift.load_log('load_detail') line, json_to_record(line) as x(user_id int, query_id bigint, file_name varchar,
   bytes_scanned bigint, lines_scanned bigint, splits_scanned int, record_time timestamp, start_time timestamp,
-  end_time timestamp, file_etag varchar);
+  end_time timestamp, file_etag varchar,
+  file_last_modified timestamp);
 create view sys_load_history as
 select user_id, query_id, transaction_id, session_id, database_name, status, table_name, start_time, end_time, duration,
   data_source, file_format, loaded_rows, loaded_bytes, source_file_count, source_file_bytes, file_count_scanned,
@@ -100,3 +103,8 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 left join pg_redshift.table_attributes a on a.table_id = c.oid
 where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema', 'pg_redshift') and c.relpersistence <> 't';
 grant select on svv_table_info, svv_external_columns to public;
+
+-- text is varchar in what the catalogue says, too
+alter function format_type(oid, int) rename to pg_format_type;
+create function format_type(oid, int) returns text language sql stable as $$
+  select case when $1 = 25 then 'character varying(65535)' else pg_catalog.pg_format_type($1, $2) end $$;

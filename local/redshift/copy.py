@@ -230,6 +230,7 @@ class Loader:
             pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
             found = [
                 {"url": f"s3://{bucket}/{entry['Key']}", "size": entry["Size"], "etag": entry["ETag"].strip('"')}
+                | {"modified": entry["LastModified"].replace(tzinfo=None)}
                 for page in pages
                 for entry in page.get("Contents", [])
             ]
@@ -253,7 +254,10 @@ class Loader:
                 if mandatory:
                     raise RedshiftError(exception_text(error), INTERNAL_ERROR, detail=f"file: {url}") from error
                 continue
-            found.append({"url": url, "size": head["ContentLength"], "etag": head["ETag"].strip('"')})
+            found.append(
+                {"url": url, "size": head["ContentLength"], "etag": head["ETag"].strip('"')}
+                | {"modified": head["LastModified"].replace(tzinfo=None)}
+            )
         if not found:
             raise RedshiftError("None of the files in the manifest exists", INTERNAL_ERROR)
         return found
@@ -298,7 +302,7 @@ class Load:
         self.start = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         quoted = command.table.replace("'", "''")
         found = session.query(
-            f"select pg_backend_pid(), nextval('pg_redshift.query_id'), to_regclass('{quoted}')::oid, current_database(),"
+            f"select pg_backend_pid(), pg_postgres.nextval('pg_redshift.query_id'), to_regclass('{quoted}')::oid, current_database(),"
             f" (select usesysid from pg_user where usename = current_user), (select relname from pg_class where oid ="
             f" to_regclass('{quoted}'))"
         )
@@ -358,7 +362,8 @@ class Load:
             [
                 self.common
                 | {"file_name": file["url"], "bytes_scanned": file["size"], "lines_scanned": file["lines"]}
-                | {"splits_scanned": 1, "file_etag": file["etag"], "record_time": end, "end_time": end}
+                | {"splits_scanned": 1, "file_etag": file["etag"]}
+                | {"file_last_modified": file["modified"], "record_time": end, "end_time": end}
                 for file in files
             ],
         )

@@ -1,10 +1,49 @@
 -- Redshift's functions, made in pg_catalog as Redshift's are. Each block names its page of the developer guide.
+-- A function whose name is in functions.txt and that PostgreSQL has with Redshift's meaning is PostgreSQL's own.
 set search_path = pg_catalog;
 
--- AVG of integers is an integer (r_AVG.html). PostgreSQL's own stay under another name, for views that use them.
-alter aggregate avg(int2) rename to pg_avg;
-alter aggregate avg(int4) rename to pg_avg;
-alter aggregate avg(int8) rename to pg_avg;
+-- PostgreSQL's functions and types that Redshift lacks are moved out of sight, with those that are made anew below:
+-- a name that is not Redshift's does not exist, wherever it is used. What PostgreSQL itself calls, it calls by number.
+create schema pg_postgres;
+grant usage on schema pg_postgres, pg_redshift to public;
+update pg_proc set pronamespace = 'pg_postgres'::regnamespace
+where pronamespace = 'pg_catalog'::regnamespace and proname not in (select name from pg_redshift.functions)
+  or proname in ('avg', 'concat', 'json_array_length', 'json_extract_path_text', 'regexp_count', 'regexp_instr',
+    'regexp_replace', 'regexp_substr', 'version') and (proname <> 'avg' or proargtypes[0] in (20, 21, 23));
+update pg_type set typnamespace = 'pg_postgres'::regnamespace
+where typnamespace = 'pg_catalog'::regnamespace and typtype in ('b', 'd', 'r', 'm', 'p') and typelem = 0
+  and typname not in (select name from pg_redshift.types);
+set search_path = pg_catalog, pg_postgres;
+
+create function version() returns text immutable parallel safe return 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, '
+  'compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.0 (local stand-in)';
+create function pg_redshift.fail(code text, message text) returns text stable language plpgsql
+  as $$ begin raise exception using errcode = code, message = message; end $$;
+
+-- VARCHAR(n) and CHAR(n) hold n bytes (r_Character_types.html): a cast cuts, an assignment refuses
+create function pg_redshift.to_bytes(value text, modifier int, is_explicit bool) returns text immutable strict parallel safe
+  language plpgsql as $$
+declare
+  size int := modifier - 4;
+begin
+  if octet_length(value) <= size then
+    return value;
+  elsif not is_explicit and octet_length(rtrim(value)) > size then
+    raise exception using errcode = '22001', message = format('value too long for type character varying(%s)', size);
+  end if;
+  value := left(value, size);
+  while octet_length(value) > size loop
+    value := left(value, -1);
+  end loop;
+  return value;
+end $$;
+create function pg_redshift.varchar_bytes(value varchar, modifier int, is_explicit bool) returns varchar
+  immutable strict parallel safe language sql as $$
+  select case when modifier < 4 or octet_length(value) <= modifier - 4 then value
+    else pg_redshift.to_bytes(value, modifier, is_explicit)::varchar end $$;
+update pg_cast set castfunc = 'pg_redshift.varchar_bytes'::regproc where castsource = 1043 and casttarget = 1043;
+
+-- AVG of integers is an integer (r_AVG.html)
 create function pg_redshift.avg_result(state int8[]) returns int8 language sql immutable strict parallel safe
   as $$ select case when $1[1] > 0 then $1[2] / $1[1] end $$;
 create function pg_redshift.avg_add(state int8[], value int8) returns int8[] language plpgsql immutable strict parallel safe
@@ -13,17 +52,230 @@ create aggregate avg(int2) (sfunc = int2_avg_accum, stype = int8[], initcond = '
 create aggregate avg(int4) (sfunc = int4_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 create aggregate avg(int8) (sfunc = pg_redshift.avg_add, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 
--- GETDATE has no fraction of a second; SYSDATE is the start of the transaction (r_GETDATE.html, r_SYSDATE.html)
+-- MEDIAN and PERCENTILE_CONT of integers are decimals (r_MEDIAN.html, r_PERCENTILE_CONT.html); with OVER, too, which
+-- PostgreSQL's ordered-set aggregates have not: so the values are collected and sorted at the end.
+create function pg_redshift.percentile(list numeric[], part float8) returns numeric immutable strict language sql as $$
+  with s as (select array_agg(x order by x) as a from unnest($1) x where x is not null),
+    p as (select a, $2 * (cardinality(a) - 1) as at from s)
+  select a[floor(at)::int + 1] + (a[ceil(at)::int + 1] - a[floor(at)::int + 1]) * (at - floor(at))::numeric from p $$;
+create function pg_redshift.percentile(list float8[], part float8) returns float8 immutable strict language sql as $$
+  select pg_catalog.percentile_cont($2) within group (order by x) from unnest($1) x $$;
+create function pg_redshift.percentile(list timestamp[], part float8) returns timestamp immutable strict language sql as $$
+  select timestamp 'epoch' + pg_catalog.percentile_cont($2) within group (order by x - timestamp 'epoch') from unnest($1) x $$;
+create type pg_redshift.numbers as (list numeric[], part float8);
+create type pg_redshift.floats as (list float8[], part float8);
+create type pg_redshift.times as (list timestamp[], part float8);
+create function pg_redshift.collect(s pg_redshift.numbers, x numeric, p float8) returns pg_redshift.numbers immutable
+  language plpgsql as $$ begin return row(array_append(s.list, x), p)::pg_redshift.numbers; end $$;
+create function pg_redshift.collect(s pg_redshift.floats, x float8, p float8) returns pg_redshift.floats immutable
+  language plpgsql as $$ begin return row(array_append(s.list, x), p)::pg_redshift.floats; end $$;
+create function pg_redshift.collect(s pg_redshift.times, x timestamp, p float8) returns pg_redshift.times immutable
+  language plpgsql as $$ begin return row(array_append(s.list, x), p)::pg_redshift.times; end $$;
+create function pg_redshift.result(s pg_redshift.numbers) returns numeric immutable language sql
+  as $$ select pg_redshift.percentile($1.list, $1.part) $$;
+create function pg_redshift.result(s pg_redshift.floats) returns float8 immutable language sql
+  as $$ select pg_redshift.percentile($1.list, $1.part) $$;
+create function pg_redshift.result(s pg_redshift.times) returns timestamp immutable language sql
+  as $$ select pg_redshift.percentile($1.list, $1.part) $$;
+create aggregate pg_redshift.percentile_cont(numeric, float8)
+  (sfunc = pg_redshift.collect, stype = pg_redshift.numbers, finalfunc = pg_redshift.result);
+create aggregate pg_redshift.percentile_cont(float8, float8)
+  (sfunc = pg_redshift.collect, stype = pg_redshift.floats, finalfunc = pg_redshift.result);
+create aggregate pg_redshift.percentile_cont(timestamp, float8)
+  (sfunc = pg_redshift.collect, stype = pg_redshift.times, finalfunc = pg_redshift.result);
+
+-- FIRST_VALUE and LAST_VALUE ... IGNORE NULLS: an aggregate that skips nulls, over the same frame
+create function pg_redshift.keep_first(anyelement, anyelement) returns anyelement immutable strict parallel safe
+  language sql as $$ select $1 $$;
+create function pg_redshift.keep_last(anyelement, anyelement) returns anyelement immutable strict parallel safe
+  language sql as $$ select $2 $$;
+create aggregate pg_redshift.first_value(anyelement) (sfunc = pg_redshift.keep_first, stype = anyelement);
+create aggregate pg_redshift.last_value(anyelement) (sfunc = pg_redshift.keep_last, stype = anyelement);
+
+create function pg_redshift.listagg(list text) returns varchar stable parallel safe language sql as $$
+  select case when octet_length($1) > 65535 then pg_redshift.fail('54000', 'Result size exceeds LISTAGG limit') else $1 end $$;
+
+-- TRY_CAST (r_TRY_CAST.html); the outer cast to the type is written by the dialect
+create function pg_redshift.try_cast(value text, kind text) returns text stable language sql as $$
+  select case
+    when $2 = 'boolean' then pg_redshift.fail('42846', 'cannot cast type character varying to boolean')
+    when btrim($1) = '' then pg_redshift.fail('22023', 'TRY_CAST: the expression cannot contain blank or empty strings')
+    when $2 in ('smallint', 'integer', 'bigint') and $1 !~ '^ *[-+]?[0-9]+ *$' then null
+    when $2 ~ '^numeric' and $1 !~ '^ *[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)? *$' then null
+    when $2 ~ '^(date|time)' and $1 !~ '^ *([0-9]|[A-Za-z]{3,9}[ -])' then null
+    when pg_input_is_valid($1, $2) then $1 end $$;
+create function pg_redshift.try_cast(value anyelement, kind text) returns text stable language sql as $$
+  select case
+    when $2 = 'boolean' and pg_typeof($1) in ('int2'::regtype, 'int4', 'int8') then ($1::text::int8 <> 0)::text
+    when $2 in ('smallint', 'integer', 'bigint') and pg_typeof($1) = 'bool'::regtype then ($1::text = 'true')::int::text
+    when $2 in ('smallint', 'integer', 'bigint') and $1::text ~ '[.]' then round($1::text::numeric)::text
+    else $1::text end
+  where pg_input_is_valid(case when $2 in ('smallint', 'integer', 'bigint') and $1::text ~ '^[-0-9.]+$'
+    then round($1::text::numeric)::text when pg_typeof($1) = 'bool'::regtype or $2 = 'boolean' then '1' else $1::text end, $2) $$;
+
+-- Date and time (Date_functions_header.html). The dialect writes date parts in their long form, in quotes.
+-- GETDATE has no fraction of a second; SYSDATE is the start of the transaction.
 create function getdate() returns timestamp stable parallel safe
   return date_trunc('second', statement_timestamp() at time zone 'UTC');
 create function sysdate() returns timestamp stable parallel safe return now() at time zone 'UTC';
+create function dateadd(part text, number bigint, moment timestamp) returns timestamp immutable strict parallel safe
+  return moment + number * (case part when 'quarter' then interval '3 months' when 'week' then interval '7 days'
+    else ('1 ' || part)::interval end);
+create function dateadd(part text, number bigint, moment timestamptz) returns timestamptz immutable strict parallel safe
+  return dateadd(part, number, moment at time zone 'UTC') at time zone 'UTC';
+create function dateadd(part text, number bigint, moment date) returns timestamp immutable strict parallel safe
+  return dateadd(part, number, moment::timestamp);
+create function dateadd(part text, number bigint, moment time) returns time immutable strict parallel safe
+  return moment + number * ('1 ' || part)::interval;
+create function datediff(part text, a timestamp, b timestamp) returns bigint immutable strict parallel safe
+  return case part
+    when 'year' then extract(year from b) - extract(year from a)
+    when 'quarter' then extract(year from b) * 4 + extract(quarter from b) - extract(year from a) * 4 - extract(quarter from a)
+    when 'month' then extract(year from b) * 12 + extract(month from b) - extract(year from a) * 12 - extract(month from a)
+    when 'week' then (date_trunc('week', b)::date - date_trunc('week', a)::date) / 7
+    when 'day' then b::date - a::date
+    when 'hour' then extract(epoch from date_trunc('hour', b) - date_trunc('hour', a)) / 3600
+    when 'minute' then extract(epoch from date_trunc('minute', b) - date_trunc('minute', a)) / 60
+    when 'second' then extract(epoch from date_trunc('second', b) - date_trunc('second', a))
+    when 'milliseconds' then floor(extract(epoch from b) * 1000) - floor(extract(epoch from a) * 1000)
+    when 'microseconds' then extract(epoch from b - a) * 1000000
+    when 'decade' then extract(decade from b) - extract(decade from a)
+    when 'century' then extract(century from b) - extract(century from a)
+    when 'millennium' then extract(millennium from b) - extract(millennium from a) end::bigint;
+create function datediff(part text, a time, b time) returns bigint immutable strict parallel safe
+  return datediff(part, date '2000-01-01' + a, date '2000-01-01' + b);
+create function date_trunc(text, date) returns timestamp immutable strict parallel safe return date_trunc($1, $2::timestamp);
+create function pg_redshift.extract(part text, moment timestamp) returns int immutable strict parallel safe
+  return case part when 'milliseconds' then mod(floor(extract(milliseconds from moment)), 1000)
+    when 'microseconds' then mod(extract(microseconds from moment), 1000000) else floor(date_part(part, moment)) end;
+create function pg_redshift.extract(part text, moment date) returns int immutable strict parallel safe
+  return pg_redshift.extract(part, moment::timestamp);
+create function pg_redshift.extract(part text, moment timestamptz) returns float8 immutable strict parallel safe
+  return pg_redshift.extract(part, moment at time zone 'UTC');
+create function pg_redshift.extract(part text, moment time) returns int immutable strict parallel safe
+  return pg_redshift.extract(part, date '2000-01-01' + moment);
+create function pg_redshift.extract(part text, span interval) returns int immutable strict parallel safe
+  return floor(date_part(part, span));
+create function date_part_year(date) returns int immutable strict parallel safe return extract(year from $1);
+create function trunc(timestamp) returns date immutable strict parallel safe return $1::date;
+create function trunc(float8, int) returns float8 immutable strict parallel safe return trunc($1::numeric, $2)::float8;
+create function round(float8, int) returns float8 immutable strict parallel safe return round($1::numeric, $2)::float8;
+create function last_day(timestamp) returns date immutable strict parallel safe
+  return (date_trunc('month', $1) + interval '1 month')::date - 1;
+create function last_day(date) returns date immutable strict parallel safe return last_day($1::timestamp);
+create function add_months(timestamp, bigint) returns timestamp immutable strict parallel safe
+  return case when $1::date = last_day($1) then last_day(dateadd('month', $2, $1)) + $1::time else dateadd('month', $2, $1) end;
+create function add_months(date, bigint) returns timestamp immutable strict parallel safe return add_months($1::timestamp, $2);
+create function months_between(a timestamp, b timestamp) returns float8 immutable strict parallel safe
+  return datediff('month', b, a) + case when extract(day from a) = extract(day from b)
+    or a::date = last_day(a) and b::date = last_day(b) then 0
+    else ((extract(day from a) - extract(day from b)) + extract(epoch from a::time - b::time) / 86400) / 31 end;
+create function months_between(date, date) returns float8 immutable strict parallel safe
+  return months_between($1::timestamp, $2::timestamp);
+create function next_day(date, text) returns date immutable strict parallel safe
+  return $1 + (7 + (strpos('su mo tu we th fr sa', lower(left($2, 2))) - 1) / 3 - extract(dow from $1)::int - 1) % 7 + 1;
+create function next_day(timestamp, text) returns date immutable strict parallel safe return next_day($1::date, $2);
+create function convert_timezone(source text, target text, moment timestamp) returns timestamp immutable strict parallel safe
+  return moment at time zone source at time zone target;
+create function convert_timezone(target text, moment timestamp) returns timestamp immutable strict parallel safe
+  return convert_timezone('UTC', target, moment);
+create function convert_timezone(target text, moment timestamptz) returns timestamp immutable strict parallel safe
+  return moment at time zone target;
+
+-- Strings (String_functions_header.html)
+create function concat(text, text) returns text immutable strict parallel safe return $1 || $2;
+create function len(text) returns int immutable strict parallel safe return length($1);
+create function charindex(text, text) returns int immutable strict parallel safe return strpos($2, $1);
+create function octetindex(text, text) returns int immutable strict parallel safe
+  return case when strpos($2, $1) = 0 then 0 else octet_length(left($2, strpos($2, $1) - 1)) + 1 end;
+create function replicate(text, int) returns text immutable strict parallel safe return repeat($1, $2);
+create function strtol(text, int) returns bigint immutable strict language plpgsql as $$
+declare
+  total bigint := 0;
+  digit int;
+  body text := lower(ltrim($1, '+-'));
+begin
+  if $2 = 16 and body like '0x%' then
+    body := substr(body, 3);
+  end if;
+  for i in 1..length(body) loop
+    digit := strpos('0123456789abcdefghijklmnopqrstuvwxyz', substr(body, i, 1)) - 1;
+    if digit < 0 or digit >= $2 then
+      raise exception using errcode = '22P02', message = format('The input %s is not valid to be converted to base %s', $1, $2);
+    end if;
+    total := total * $2 + digit;
+  end loop;
+  return case when $1 like '-%' then -total else total end;
+end $$;
+
+-- Regular expressions: e takes the group, p is Perl's syntax, which PostgreSQL's covers for the most part
+create function pg_redshift.flags(text) returns text immutable strict parallel safe return translate($1, 'ep', '');
+create function regexp_substr(source text, pattern text, start int default 1, nth int default 1, flags text default 'c')
+  returns text immutable strict parallel safe return coalesce(pg_postgres.regexp_substr(source, pattern, start, nth,
+    pg_redshift.flags(flags), case when flags like '%e%' then 1 else 0 end), '');
+create function regexp_replace(source text, pattern text, replacement text default '', start int default 1, flags text default 'c')
+  returns text immutable strict parallel safe
+  return pg_postgres.regexp_replace(source, pattern, replacement, start, 0, pg_redshift.flags(flags));
+create function regexp_count(source text, pattern text, start int default 1, flags text default 'c') returns int
+  immutable strict parallel safe return pg_postgres.regexp_count(source, pattern, start, pg_redshift.flags(flags));
+create function regexp_instr(source text, pattern text, start int default 1, nth int default 1, after int default 0,
+  flags text default 'c') returns int immutable strict parallel safe return pg_postgres.regexp_instr(source, pattern, start,
+    nth, after, pg_redshift.flags(flags), case when flags like '%e%' then 1 else 0 end);
+
+-- Mathematics (Math_functions.html)
+
+-- Hashes (hash-functions.html)
+create function sha2(text, int) returns text immutable strict parallel safe return case $2
+  when 224 then encode(sha224(convert_to($1, 'UTF8')), 'hex') when 384 then encode(sha384(convert_to($1, 'UTF8')), 'hex')
+  when 512 then encode(sha512(convert_to($1, 'UTF8')), 'hex')
+  when 256 then encode(sha256(convert_to($1, 'UTF8')), 'hex') when 0 then encode(sha256(convert_to($1, 'UTF8')), 'hex') end;
+create function crc32(text) returns text immutable strict parallel safe
+  return lpad(to_hex(crc32(convert_to($1, 'UTF8'))), 8, '0');
+create function pg_redshift.rotate(value bigint, bits int) returns bigint immutable strict parallel safe
+  return ((value << bits) | (value >> (32 - bits))) & 4294967295;
+create function sha1(text) returns text immutable strict language plpgsql as $$
+declare
+  m bytea := convert_to($1, 'UTF8');
+  h bigint[] := array[1732584193, 4023233417, 2562383102, 271733878, 3285377520];
+  w bigint[]; a bigint; b bigint; c bigint; d bigint; e bigint; f bigint; k bigint; t bigint;
+begin
+  m := m || decode('80' || repeat('00', (119 - length(m) % 64) % 64) || lpad(to_hex(length(m)::bigint * 8), 16, '0'), 'hex');
+  for block in 0..length(m) / 64 - 1 loop
+    for i in 0..79 loop
+      w[i] := case when i < 16 then ('x' || encode(substring(m from block * 64 + i * 4 + 1 for 4), 'hex'))::bit(32)::bigint
+        & 4294967295 else pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1) end;
+    end loop;
+    a := h[1]; b := h[2]; c := h[3]; d := h[4]; e := h[5];
+    for i in 0..79 loop
+      f := case i / 20 when 0 then d # (b & (c # d)) when 2 then (b & c) | (d & (b | c)) else b # c # d end;
+      k := (array[1518500249, 1859775393, 2400959708, 3395469782])[i / 20 + 1];
+      t := (pg_redshift.rotate(a, 5) + f + e + k + w[i]) & 4294967295;
+      e := d; d := c; c := pg_redshift.rotate(b, 30); b := a; a := t;
+    end loop;
+    h := array[h[1] + a, h[2] + b, h[3] + c, h[4] + d, h[5] + e];
+    h := array(select x & 4294967295 from unnest(h) with ordinality u(x, n) order by n);
+  end loop;
+  return (select string_agg(lpad(to_hex(x), 8, '0'), '' order by n) from unnest(h) with ordinality u(x, n));
+end $$;
+create function sha(text) returns text immutable strict return sha1($1);
+create function func_sha1(text) returns text immutable strict return sha1($1);
+
+-- JSON in VARCHAR (json-functions.html)
+create function is_valid_json(text) returns bool immutable strict parallel safe return $1 is json object;
+create function is_valid_json_array(text) returns bool immutable strict parallel safe return $1 is json array;
+create function json_extract_path_text(text, variadic text[]) returns text immutable strict parallel safe language sql
+  as $$ select pg_postgres.json_extract_path_text($1::pg_postgres.json, variadic $2) $$;
+create function json_array_length(text) returns int immutable strict parallel safe language sql
+  as $$ select pg_postgres.json_array_length($1::pg_postgres.json) $$;
+create function json_extract_array_element_text(text, int) returns text immutable strict parallel safe language sql
+  as $$ select $1::pg_postgres.json operator(pg_catalog.->>) $2 $$;
 
 -- The log of the loads, which is not transactional; see copy.py
-create function pg_redshift.load_log(kind text) returns setof json stable security definer language sql as $$
-  select line::json from regexp_split_to_table(
-    pg_read_file(current_setting('data_directory') || '/../load_log/' || kind, true), e'\n') line where line <> '' $$;
+create function pg_redshift.load_log(kind text) returns setof pg_postgres.json stable security definer language sql as $$
+  select line::pg_postgres.json from pg_postgres.regexp_split_to_table(
+    pg_postgres.pg_read_file(current_setting('data_directory') || '/../load_log/' || kind, true), e'\n') line where line <> '' $$;
 create function pg_redshift.last_copy(part int) returns bigint volatile security definer language sql as $$
-  select split_part(pg_read_file(
+  select split_part(pg_postgres.pg_read_file(
     current_setting('data_directory') || '/../load_log/session.' || pg_backend_pid(), true), ' ', part)::bigint $$;
 create function pg_last_copy_id() returns bigint volatile language sql
   as $$ select coalesce(pg_redshift.last_copy(1), -1) $$;
