@@ -302,9 +302,9 @@ class Load:
         self.start = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         quoted = command.table.replace("'", "''")
         found = session.query(
-            f"select pg_backend_pid(), pg_postgres.nextval('pg_redshift.query_id'), to_regclass('{quoted}')::oid, current_database(),"
+            f"select pg_backend_pid(), pg_postgres.nextval('pg_redshift.query_id'), pg_postgres.to_regclass('{quoted}')::oid, current_database(),"
             f" (select usesysid from pg_user where usename = current_user), (select relname from pg_class where oid ="
-            f" to_regclass('{quoted}'))"
+            f" pg_postgres.to_regclass('{quoted}'))"
         )
         self.session_id, self.query_id = int(found[0][0] or 0), int(found[0][1] or 0)
         if found[0][2] is None:

@@ -109,7 +109,7 @@ class Session:
         quoted = relation.replace("'", "''")
         rows = self.query(
             "select attname from pg_catalog.pg_attribute where attnum > 0 and not attisdropped"
-            f" and attrelid = pg_catalog.to_regclass('{quoted}')"
+            f" and attrelid = pg_postgres.to_regclass('{quoted}')"
         )
         return [str(name) for (name,) in rows]
 
