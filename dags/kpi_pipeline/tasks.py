@@ -84,10 +84,16 @@ def figures(run_id: str | None = None, dag_run: Any = None) -> dict[str, float]:
         cursor.execute(render("run_figures", run_id="%s", **names), [_recorded(run_id)] * 3)
         counts = dict(zip(_COUNTS, map(int, cursor.fetchone()), strict=True))
         result = {**counts, "seconds": round((finished - started).total_seconds(), 1)}
-        columns = ", ".join(("run_id", "started_at", "finished_at", *result))
+        row = {
+            "run_id": run_id,
+            "started_at": started.replace(tzinfo=None),
+            "finished_at": finished.replace(tzinfo=None),
+            **result,
+        }
+        values = ", ".join(["%s"] * len(row))
         cursor.execute(
-            f"insert into {settings.landing_schema}.pipeline_runs ({columns}) values ({', '.join(['%s'] * 10)})",
-            [run_id, started.replace(tzinfo=None), finished.replace(tzinfo=None), *result.values()],
+            f"insert into {settings.landing_schema}.pipeline_runs ({', '.join(row)}) values ({values})",
+            list(row.values()),
         )
         connection.commit()
     log.info("kpi_pipeline: %s", ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in result.items()))
