@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokens import TokenType
 
-from . import ddl
+from . import ddl, refusals
 from .errors import RedshiftError, unsupported_command
 from .grammar import Grammar, tokenize, write
+from .rewrite import REWRITTEN_WORDS, Columns, NeedsCatalogueError, Rewriter
 
 if TYPE_CHECKING:
     from .session import Session
@@ -27,6 +28,12 @@ POSTGRES_ONLY = re.compile(
     r"(?:savepoint|release|do|listen|unlisten|notify|cluster|reindex|checkpoint|load|discard|security|import|move|call|"
     r"reassign|refresh|table|values|create|alter)\b",
     re.I,
+)
+CREATE_VIEW = re.compile(
+    r"(create\s+(?:or\s+replace\s+)?view\s.*?\sas\b)(.*?)(\s*with\s+no\s+schema\s+binding)?", re.I | re.S
+)
+REMOVE_DUPLICATES = re.compile(
+    r"merge\s+into\s+(\S+)\s+using\s+(\S+)\s+on\s+(.*?)\s+remove\s+duplicates\s*", re.I | re.S
 )
 LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.S)
 
@@ -39,7 +46,7 @@ class Statement:
     sent: str
     action: Callable[[Session], str] | None = None
     error: RedshiftError | None = None
-    resolve: Callable[[Callable[[str], list[str]]], Statement] | None = None
+    resolve: Callable[[Columns], Statement] | None = None
 
     def original_position(self, position: int) -> int | None:
         """Where in the client's text the token stands that PostgreSQL points at; none if that is not certain."""
@@ -99,33 +106,77 @@ def passed(text: str, body: str) -> Statement:
 
 def query(text: str, body: str) -> Statement:
     """A query or a change of rows."""
-    return Statement(text, rewritten(body) or text)
+    body = re.sub(r"^delete\s+(?!from\b)", "delete from ", body, flags=re.I)
+    return around(text, "", body)
 
 
-def rewritten(sql: str) -> str | None:
-    """PostgreSQL's text of a query, none where it does not differ."""
+def around(text: str, before: str, sql: str, after: str = "") -> Statement:
+    """A statement that has a query in it; what does not differ is left as the client wrote it.
+
+    Args:
+        text: The statement as it came.
+        before: PostgreSQL's text of what stands before the query.
+        sql: The query, as it stands at the end of `text` or in it.
+        after: What to append.
+    """
+
+    def build(columns: Columns | None) -> Statement:
+        try:
+            return Statement(text, before + rewritten(sql, columns) + after)
+        except RedshiftError as error:
+            if error.position is not None:
+                error.position += max(text.find(sql), 0)
+            return Statement(text, UNPARSABLE, error=error)
+
     try:
-        tree = Grammar().parser().parse(tokenize(sql), sql)[0]
-    except (ParseError, TokenError):
-        return None
+        return build(None)
+    except NeedsCatalogueError:
+        return Statement(text, before + sql + after, resolve=build)
+
+
+def rewritten(sql: str, columns: Columns | None) -> str:
+    """PostgreSQL's text of a query.
+
+    Raises:
+        RedshiftError: Redshift would refuse it.
+        NeedsCatalogueError: The rewriting depends on the columns of a table, and `columns` is none.
+    """
+    if merge := REMOVE_DUPLICATES.fullmatch(sql):
+        target, source, condition = merge.groups()
+        return (
+            f"with removed as (delete from {target} using {source} where {condition})"
+            f" insert into {target} select distinct * from {source}"
+        )
+    try:
+        tokens = tokenize(sql)
+        refusals.check_tokens(tokens)
+        trees = Grammar().parser().parse(tokens, sql)
+    except TokenError:
+        return sql  # PostgreSQL says what is wrong with it
+    except ParseError:
+        # PostgreSQL finds the wrong word, or it reads what we cannot read: then it meets the word that we append
+        return f"{sql} {UNPARSABLE}"
+    tree = trees[0]
+    refusals.check(tree)
+    rewriter = Rewriter(tree, columns)
+    tree = rewriter.run()
+    if not rewriter.changed and not any(token.text.upper() in REWRITTEN_WORDS for token in tokens):
+        return sql
     return write(tree)
 
 
 def create_table(text: str, body: str) -> Statement:
     """CREATE TABLE, with and without a query."""
     sql, start, comment = ddl.create_table(body)
-    if start is not None:
-        part = body[start:]
-        sql += " as " + (rewritten(part) or part)
-    return Statement(text, sql + comment)
+    return Statement(text, sql + comment) if start is None else around(text, f"{sql} as ", body[start:], comment)
 
 
 def create_view(text: str, body: str) -> Statement:
     """CREATE VIEW; a late-binding view is bound here all the same."""
-    found = re.fullmatch(r"(create\s+(?:or\s+replace\s+)?view\s.*?\sas)\b(.*?)(with\s+no\s+schema\s+binding)?", body, re.I | re.S)
+    found = CREATE_VIEW.fullmatch(body)
     if not found:
         raise RedshiftError("syntax error at end of input", "42601")
-    return Statement(text, f"{found[1]} {rewritten(found[2]) or found[2]}")
+    return around(text, found[1], found[2])
 
 
 def copy(text: str, body: str) -> Statement:

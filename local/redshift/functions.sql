@@ -55,28 +55,34 @@ create aggregate avg(int8) (sfunc = pg_redshift.avg_add, stype = int8[], initcon
 -- MEDIAN and PERCENTILE_CONT of integers are decimals (r_MEDIAN.html, r_PERCENTILE_CONT.html); with OVER, too, which
 -- PostgreSQL's ordered-set aggregates have not: so the values are collected and sorted at the end.
 create function pg_redshift.percentile(list numeric[], part float8) returns numeric immutable strict language sql as $$
-  with s as (select array_agg(x order by x) as a from unnest($1) x where x is not null),
-    p as (select a, $2 * (cardinality(a) - 1) as at from s)
+  with s as (select pg_postgres.array_agg(x order by x) as a from pg_postgres.unnest($1) x where x is not null),
+    p as (select a, $2 * (pg_postgres.cardinality(a) - 1) as at from s)
   select a[floor(at)::int + 1] + (a[ceil(at)::int + 1] - a[floor(at)::int + 1]) * (at - floor(at))::numeric from p $$;
 create function pg_redshift.percentile(list float8[], part float8) returns float8 immutable strict language sql as $$
-  select pg_catalog.percentile_cont($2) within group (order by x) from unnest($1) x $$;
+  select pg_catalog.percentile_cont($2) within group (order by x) from pg_postgres.unnest($1) x $$;
 create function pg_redshift.percentile(list timestamp[], part float8) returns timestamp immutable strict language sql as $$
-  select timestamp 'epoch' + pg_catalog.percentile_cont($2) within group (order by x - timestamp 'epoch') from unnest($1) x $$;
+  select timestamp 'epoch' + pg_catalog.percentile_cont($2) within group (order by x - timestamp 'epoch') from pg_postgres.unnest($1) x $$;
 create type pg_redshift.numbers as (list numeric[], part float8);
 create type pg_redshift.floats as (list float8[], part float8);
 create type pg_redshift.times as (list timestamp[], part float8);
-create function pg_redshift.collect(s pg_redshift.numbers, x numeric, p float8) returns pg_redshift.numbers immutable
-  language plpgsql as $$ begin return row(array_append(s.list, x), p)::pg_redshift.numbers; end $$;
+create function pg_redshift.collect(s pg_redshift.numbers, x anynonarray, p float8) returns pg_redshift.numbers immutable
+  language plpgsql as $$ begin return row(pg_postgres.array_append(s.list, x::numeric), p)::pg_redshift.numbers; end $$;
 create function pg_redshift.collect(s pg_redshift.floats, x float8, p float8) returns pg_redshift.floats immutable
-  language plpgsql as $$ begin return row(array_append(s.list, x), p)::pg_redshift.floats; end $$;
+  language plpgsql as $$ begin return row(pg_postgres.array_append(s.list, x), p)::pg_redshift.floats; end $$;
 create function pg_redshift.collect(s pg_redshift.times, x timestamp, p float8) returns pg_redshift.times immutable
-  language plpgsql as $$ begin return row(array_append(s.list, x), p)::pg_redshift.times; end $$;
+  language plpgsql as $$ begin return row(pg_postgres.array_append(s.list, x), p)::pg_redshift.times; end $$;
 create function pg_redshift.result(s pg_redshift.numbers) returns numeric immutable language sql
   as $$ select pg_redshift.percentile($1.list, $1.part) $$;
 create function pg_redshift.result(s pg_redshift.floats) returns float8 immutable language sql
   as $$ select pg_redshift.percentile($1.list, $1.part) $$;
 create function pg_redshift.result(s pg_redshift.times) returns timestamp immutable language sql
   as $$ select pg_redshift.percentile($1.list, $1.part) $$;
+create aggregate pg_redshift.percentile_cont(int2, float8)
+  (sfunc = pg_redshift.collect, stype = pg_redshift.numbers, finalfunc = pg_redshift.result);
+create aggregate pg_redshift.percentile_cont(int4, float8)
+  (sfunc = pg_redshift.collect, stype = pg_redshift.numbers, finalfunc = pg_redshift.result);
+create aggregate pg_redshift.percentile_cont(int8, float8)
+  (sfunc = pg_redshift.collect, stype = pg_redshift.numbers, finalfunc = pg_redshift.result);
 create aggregate pg_redshift.percentile_cont(numeric, float8)
   (sfunc = pg_redshift.collect, stype = pg_redshift.numbers, finalfunc = pg_redshift.result);
 create aggregate pg_redshift.percentile_cont(float8, float8)
@@ -103,15 +109,15 @@ create function pg_redshift.try_cast(value text, kind text) returns text stable 
     when $2 in ('smallint', 'integer', 'bigint') and $1 !~ '^ *[-+]?[0-9]+ *$' then null
     when $2 ~ '^numeric' and $1 !~ '^ *[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)? *$' then null
     when $2 ~ '^(date|time)' and $1 !~ '^ *([0-9]|[A-Za-z]{3,9}[ -])' then null
-    when pg_input_is_valid($1, $2) then $1 end $$;
+    when pg_postgres.pg_input_is_valid($1, $2) then $1 end $$;
 create function pg_redshift.try_cast(value anyelement, kind text) returns text stable language sql as $$
   select case
-    when $2 = 'boolean' and pg_typeof($1) in ('int2'::regtype, 'int4', 'int8') then ($1::text::int8 <> 0)::text
-    when $2 in ('smallint', 'integer', 'bigint') and pg_typeof($1) = 'bool'::regtype then ($1::text = 'true')::int::text
+    when $2 = 'boolean' and pg_postgres.pg_typeof($1) in ('int2'::regtype, 'int4', 'int8') then ($1::text::int8 <> 0)::text
+    when $2 in ('smallint', 'integer', 'bigint') and pg_postgres.pg_typeof($1) = 'bool'::regtype then ($1::text = 'true')::int::text
     when $2 in ('smallint', 'integer', 'bigint') and $1::text ~ '[.]' then round($1::text::numeric)::text
     else $1::text end
-  where pg_input_is_valid(case when $2 in ('smallint', 'integer', 'bigint') and $1::text ~ '^[-0-9.]+$'
-    then round($1::text::numeric)::text when pg_typeof($1) = 'bool'::regtype or $2 = 'boolean' then '1' else $1::text end, $2) $$;
+  where pg_postgres.pg_input_is_valid(case when $2 in ('smallint', 'integer', 'bigint') and $1::text ~ '^[-0-9.]+$'
+    then round($1::text::numeric)::text when pg_postgres.pg_typeof($1) = 'bool'::regtype or $2 = 'boolean' then '1' else $1::text end, $2) $$;
 
 -- Date and time (Date_functions_header.html). The dialect writes date parts in their long form, in quotes.
 -- GETDATE has no fraction of a second; SYSDATE is the start of the transaction.
@@ -142,6 +148,8 @@ create function datediff(part text, a timestamp, b timestamp) returns bigint imm
     when 'decade' then extract(decade from b) - extract(decade from a)
     when 'century' then extract(century from b) - extract(century from a)
     when 'millennium' then extract(millennium from b) - extract(millennium from a) end::bigint;
+create function datediff(part text, a timestamptz, b timestamptz) returns bigint immutable strict parallel safe
+  return datediff(part, a at time zone 'UTC', b at time zone 'UTC');
 create function datediff(part text, a time, b time) returns bigint immutable strict parallel safe
   return datediff(part, date '2000-01-01' + a, date '2000-01-01' + b);
 create function date_trunc(text, date) returns timestamp immutable strict parallel safe return date_trunc($1, $2::timestamp);
@@ -233,7 +241,7 @@ create function crc32(text) returns text immutable strict parallel safe
   return lpad(to_hex(crc32(convert_to($1, 'UTF8'))), 8, '0');
 create function pg_redshift.rotate(value bigint, bits int) returns bigint immutable strict parallel safe
   return ((value << bits) | (value >> (32 - bits))) & 4294967295;
-create function sha1(text) returns text immutable strict language plpgsql as $$
+create function sha1(text) returns text immutable strict language plpgsql set search_path = pg_catalog, pg_postgres as $$
 declare
   m bytea := convert_to($1, 'UTF8');
   h bigint[] := array[1732584193, 4023233417, 2562383102, 271733878, 3285377520];

@@ -31,7 +31,7 @@ SETTINGS = {
     "standard_conforming_strings": "off",  # a backslash escapes in Redshift's literals
     "escape_string_warning": "off",
     "backslash_quote": "on",
-    "extra_float_digits": "1",
+    "extra_float_digits": "0",
     "jit": "off",
     "client_connection_check_interval": "1s",  # a query whose client is gone ends
     # The data can be loaded again, so only a crash of the machine may lose them; a killed process loses nothing.

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from .copy import Loader
 from .dialect import UNPARSABLE, Statement, split, translate
-from .errors import RedshiftError
+from .errors import RedshiftError, missing
 from .wire import COPY_DATA, COPY_DONE, FLUSH, SYNC, Channel, as_redshift, pack, pack_fields, relay, unpack_fields, unpack_row
 
 ENDS_A_STEP = b"12Tn3CIs"  # each message of the extended protocol is answered by one of these, or by an error
@@ -233,8 +233,9 @@ class Session:
     def error_fields(self, fields: dict[str, str]) -> dict[str, str]:
         """PostgreSQL's error in Redshift's words."""
         current = self.current
-        if current and current.error and UNPARSABLE in fields["M"]:
-            return current.error.fields()
+        if current and UNPARSABLE in fields["M"]:
+            unread = missing("a reader for this statement, though PostgreSQL has")
+            return (current.error or unread).fields()
         for pattern, code, text in ERRORS:
             if found := re.fullmatch(pattern, fields["M"]):
                 fields |= {"C": code or fields["C"], "M": found.expand(text)}

@@ -1,0 +1,282 @@
+"""What PostgreSQL would run and Redshift refuses, in Redshift's words.
+
+Functions and types that Redshift lacks need no rule here: they do not exist (functions.txt, types.txt).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.tokens import Token, TokenType
+
+from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing
+from .grammar import ABSENT_TYPES
+from .rewrite import name_of
+
+ON_TABLES = "Specified types or functions (one per INFO message) not supported on Redshift tables."
+CORRELATED = "This type of correlated subquery pattern is not supported due to internal error"
+# c_SQL_functions_leader_node_only.html, and the functions of PostgreSQL's catalogue
+LEADER_ONLY = set(
+    "age array_dims array_lower array_upper col_description current_schema current_schemas current_time current_timestamp "
+    "format_type generate_series get_bit get_byte getbit has_database_privilege has_function_privilege "
+    "has_language_privilege has_schema_privilege has_table_privilege isfinite localtime localtimestamp now obj_description "
+    "set_bit set_byte to_ascii".split()
+)
+NEEDS_FRAME = set(
+    "avg bit_and bit_or bool_and bool_or count first_value last_value max min nth_value stddev stddev_pop stddev_samp sum "
+    "var_pop var_samp variance".split()
+)
+COLLECTING = {"listagg", "median", "percentile_cont"}
+SYSTEM_PREFIXES = ("pg_", "stv_", "stl_", "svl_", "svv_", "svcs_", "sys_")
+
+
+def position(node: exp.Expression) -> int | None:
+    """Where a node stands in the statement, from 1."""
+    starts = [found.meta["start"] for found in node.walk() if "start" in found.meta]
+    return min(starts) + 1 if starts else None
+
+
+def syntax_error(word: str, node: exp.Expression | None = None, place: int | None = None) -> RedshiftError:
+    """PostgreSQL's and Redshift's way to say that a word does not belong there."""
+    at = place if place is not None else position(node) if node is not None else None
+    return RedshiftError(f'syntax error at or near "{word}"', SYNTAX_ERROR, at)
+
+
+@cache
+def reserved_words() -> frozenset[str]:
+    """The words that Redshift reserves and PostgreSQL does not."""
+    lines = (Path(__file__).parent / "reserved.txt").read_text().splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def check_tokens(tokens: list[Token]) -> None:
+    """Refuses what only the text shows.
+
+    Raises:
+        RedshiftError: In Redshift's words.
+    """
+    for token, after in zip(tokens, [*tokens[1:], None], strict=False):
+        word, following = token.text.upper(), after.text.upper() if after else ""
+        if word == "DISTINCT" and following == "ON" and after:
+            raise syntax_error(after.text, place=after.start + 1)
+        if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
+            continue
+        if word == "ARRAY" and following == "[" and after:
+            raise syntax_error("[", place=after.start + 1)
+        if word == "LATERAL" or (word == "FILTER" and following == "("):
+            wrong = token if word == "LATERAL" else after
+            raise syntax_error(wrong.text, place=wrong.start + 1)  # type: ignore[union-attr]
+        if word in ("RETURNING", "MATERIALIZED") or (word == "ON" and following == "CONFLICT"):
+            raise syntax_error(token.text, place=token.start + 1)
+        if word == "FROM" and following == "(":
+            place = tokens.index(token) + 2
+            if place < len(tokens) and tokens[place].text.upper() == "VALUES":
+                raise syntax_error(tokens[place].text, place=tokens[place].start + 1)
+
+
+def check(tree: exp.Expression) -> None:
+    """Refuses what Redshift refuses.
+
+    Raises:
+        RedshiftError: In Redshift's words.
+    """
+    on_tables = touches_tables(tree)
+    for node in tree.walk():
+        if isinstance(node, exp.Window):
+            check_window(node)
+        elif isinstance(node, exp.Anonymous):
+            check_function(node, on_tables)
+        elif isinstance(node, exp.Select):
+            check_select(node)
+        elif isinstance(node, exp.DataType):
+            check_data_type(node)
+        elif isinstance(node, exp.Identifier):
+            if not node.args.get("quoted") and str(node.this).lower() in reserved_words():
+                raise syntax_error(str(node.this), node)
+        elif isinstance(node, exp.Interval) and on_tables:
+            unit = str(node.args.get("unit") or node.this).lower()
+            if any(part in unit for part in ("month", "year", "mon", "decade", "centur")):
+                raise RedshiftError("Interval values with month or year parts are not supported", NOT_SUPPORTED)
+        elif isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ):
+            raise syntax_error("distinct", node)
+        elif isinstance(node, exp.RegexpLike | exp.RegexpILike | exp.SimilarTo):
+            check_pattern(node.expression)
+        elif isinstance(node, exp.CurrentTimestamp | exp.CurrentTime | exp.Localtime | exp.Localtimestamp) and on_tables:
+            raise RedshiftError(ON_TABLES, NOT_SUPPORTED)
+        elif isinstance(node, exp.Except | exp.Intersect) and node.args.get("distinct") is False:
+            raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
+        elif isinstance(node, exp.CTE):
+            check_cte(node)
+        elif isinstance(node, exp.Pivot):
+            raise missing("PIVOT and UNPIVOT")
+        elif isinstance(node, exp.Bracket):
+            raise missing("SUPER, whose elements [] takes")
+    check_statement(tree)
+    check_correlations(tree)
+
+
+def tables(tree: exp.Expression) -> Iterator[exp.Table]:
+    """The tables of the database that a statement names; not its common table expressions."""
+    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if isinstance(table.this, exp.Identifier) and (table.db or table.name.lower() not in ctes):
+            yield table
+
+
+def is_catalogue(table: exp.Table) -> bool:
+    """Whether it is a table or view of the system."""
+    return table.db.lower() in ("pg_catalog", "information_schema") or table.name.lower().startswith(SYSTEM_PREFIXES)
+
+
+def touches_tables(tree: exp.Expression) -> bool:
+    """Whether Redshift's compute nodes run the statement; one on PG_ tables alone runs on the leader node.
+
+    Raises:
+        RedshiftError: It needs both.
+    """
+    found = list(tables(tree))
+    users = [table for table in found if not is_catalogue(table)]
+    leader = [table for table in found if table.name.lower().startswith("pg_") or table.db.lower() == "information_schema"]
+    if users and [table for table in leader if not table.name.lower().startswith("pg_temp")]:
+        raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(leader[0]))
+    return bool(users)
+
+
+def check_function(node: exp.Anonymous, on_tables: bool) -> None:
+    """One function call."""
+    name, arguments = name_of(node), node.expressions
+    if on_tables and name in LEADER_ONLY:
+        raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(node))
+    if on_tables and name == "substr":
+        message = "SUBSTR() function is not supported (Hint: use SUBSTRING instead)"
+        raise RedshiftError(message, NOT_SUPPORTED, position(node))
+    if name.startswith("regexp_") and len(arguments) > 1:
+        check_pattern(arguments[1])
+
+
+def check_pattern(pattern: exp.Expression) -> None:
+    """A regular expression has to be a literal."""
+    if pattern.find(exp.Column):
+        message = "The pattern must be a valid UTF-8 literal character expression"
+        raise RedshiftError(message, NOT_SUPPORTED, position(pattern))
+
+
+def check_window(node: exp.Window) -> None:
+    """One window function."""
+    function = node.this
+    while isinstance(function, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+        function = function.this
+    name, spec = name_of(function), node.args.get("spec")
+    if function.find(exp.Distinct):
+        raise RedshiftError("DISTINCT is not supported for window functions", NOT_SUPPORTED, position(function))
+    if spec and str(spec.args.get("kind")).upper() == "RANGE":
+        raise RedshiftError("RANGE clause of window functions not yet implemented", NOT_SUPPORTED, position(function))
+    if spec and str(spec.args.get("kind")).upper() != "ROWS":
+        raise syntax_error(str(spec.args.get("kind")).lower(), function)
+    if spec and spec.args.get("exclude"):
+        raise syntax_error("exclude", function)
+    if name in NEEDS_FRAME and node.args.get("order") and not spec:
+        message = "Aggregate window functions with an ORDER BY clause require a frame clause"
+        raise RedshiftError(message, NOT_SUPPORTED, position(function))
+    if name in ("lag", "lead") and len(function.expressions) > 2:
+        message = f"Default parameter not be supported for window function {name}"
+        raise RedshiftError(message, NOT_SUPPORTED, position(function))
+
+
+def check_select(node: exp.Select) -> None:
+    """Rules for what stands together in one SELECT."""
+    for clause, word in (("locks", "for"), ("windows", "window"), ("sample", "tablesample")):
+        if node.args.get(clause):
+            raise syntax_error(word)
+    orders, collecting, distinct = set(), False, False
+    for function in node.find_all(exp.Anonymous):
+        name = name_of(function)
+        if function.find_ancestor(exp.Select) is not node or function.find_ancestor(exp.Window):
+            continue
+        collecting |= name in COLLECTING
+        if name not in COLLECTING and any(isinstance(item, exp.Distinct) for item in function.expressions):
+            distinct = True
+        if isinstance(function.parent, exp.WithinGroup):
+            orders.add(function.parent.expression.sql())
+        elif name == "median":
+            orders.add(f" ORDER BY {function.expressions[0].sql()}")
+    if collecting and distinct:
+        message = "Using LISTAGG/PERCENTILE_CONT/MEDIAN aggregate functions with other distinct aggregate function not supported"
+        raise RedshiftError(message, NOT_SUPPORTED)
+    if len(orders) > 1:
+        message = "within group ORDER BY clauses for aggregate functions must be the same"
+        raise RedshiftError(message, NOT_SUPPORTED)
+
+
+def check_data_type(node: exp.DataType) -> None:
+    """The type of a cast."""
+    text = node.sql(dialect="redshift").lower()
+    if node.this == exp.DType.ARRAY or "[" in text:
+        raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
+    if text.split("(")[0] in ABSENT_TYPES:
+        raise missing(f"the type {text}")
+
+
+def check_cte(node: exp.CTE) -> None:
+    """A common table expression is a query, and one that refers to itself names its columns."""
+    if isinstance(node.this, exp.DML):
+        raise syntax_error(node.this.key, node)
+    with_ = node.parent
+    if with_ and with_.args.get("recursive") and not node.args["alias"].columns:
+        if any(table.name.lower() == node.alias.lower() for table in node.this.find_all(exp.Table)):
+            raise RedshiftError(f'recursive common table expression "{node.alias}" needs a list of its columns', SYNTAX_ERROR)
+
+
+def check_statement(tree: exp.Expression) -> None:
+    """Rules of DELETE and MERGE."""
+    if isinstance(tree, exp.Delete) and tree.this and tree.this.alias:
+        raise syntax_error("as", tree.this.args["alias"])
+    if isinstance(tree, exp.Merge):
+        target = tree.this
+        if target.alias:
+            raise syntax_error(target.alias, target.args["alias"])
+        if tree.args.get("with_"):
+            raise syntax_error("merge")
+        matched = {bool(when.args.get("matched")) for when in tree.args["whens"].expressions}
+        if matched != {True, False}:
+            raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+        source = tree.args["using"]
+        if any(t.name == target.name and t.db == target.db for t in source.find_all(exp.Table) if t is not source):
+            raise RedshiftError("Source view/subquery in Merge statement cannot reference target table.", NOT_SUPPORTED)
+
+
+def check_correlations(tree: exp.Expression) -> None:
+    """The patterns that Redshift cannot decorrelate (r_correlated_subqueries.html)."""
+    query = tree if isinstance(tree, exp.Query) else tree.find(exp.Query)
+    if query is None or not isinstance(query, exp.Query):
+        return
+    for scope in traverse_scope(query):
+        if not scope.is_subquery or not scope.parent or not isinstance(scope.expression, exp.Select):
+            continue
+        outer = [c for c in scope.external_columns if c.table and not is_own(scope, c)]
+        if not outer:
+            continue
+        select = scope.expression
+        join = select.find_ancestor(exp.Join, exp.Select)
+        grouped = select.args.get("group") and isinstance(select.find_ancestor(exp.In, exp.Select), exp.In)
+        aggregates = {name_of(f) for f in select.find_all(exp.Anonymous)} & {"sum", "avg", "count", "listagg"}
+        alias = select.find_ancestor(exp.Alias, exp.Select)
+        group = scope.parent.expression.args.get("group")
+        in_group = isinstance(alias, exp.Alias) and group and any(g.name == alias.alias for g in group.expressions)
+        if (
+            any(column.table not in scope.parent.sources for column in outer)
+            or (isinstance(join, exp.Join) and join.side)
+            or any(window.find_ancestor(exp.Select) is select for window in select.find_all(exp.Window))
+            or (grouped and aggregates)
+            or in_group
+        ):
+            raise RedshiftError(CORRELATED, NOT_SUPPORTED, position(outer[0]))
+
+
+def is_own(scope: Scope, column: exp.Column) -> bool:
+    """Whether a column belongs to the subquery itself."""
+    return column.table in scope.sources

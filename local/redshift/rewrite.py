@@ -1,0 +1,362 @@
+"""What Redshift writes otherwise than PostgreSQL inside a query, on the tree that sqlglot makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from sqlglot import exp
+
+from .errors import RedshiftError, missing
+
+Columns = Callable[[str], list[str]]
+
+# Date parts and their abbreviations: r_Dateparts_for_datetime_functions.html
+DATE_PARTS = {
+    alias: part
+    for part, aliases in {
+        "millennium": "millennium millennia mil mils",
+        "century": "century centuries c cent cents",
+        "decade": "decade decades dec decs",
+        "year": "year years y yr yrs",
+        "quarter": "quarter quarters qtr qtrs",
+        "month": "month months mon mons",
+        "week": "week weeks w",
+        "dow": "dayofweek dow dw weekday",
+        "doy": "dayofyear doy dy yearday",
+        "day": "day days d",
+        "hour": "hour hours h hr hrs",
+        "minute": "minute minutes m min mins",
+        "second": "second seconds s sec secs",
+        "milliseconds": "millisecond milliseconds ms msec msecs msecond mseconds millisec millisecs millisecon",
+        "microseconds": "microsecond microseconds us usec usecs usecond useconds microsec microsecs microsecon",
+        "epoch": "epoch",
+        "timezone": "timezone",
+        "timezone_hour": "timezone_hour",
+        "timezone_minute": "timezone_minute",
+    }.items()
+    for alias in aliases.split()
+}
+WITH_DATE_PART = ("dateadd", "date_add", "datediff", "date_diff", "date_part", "pgdate_part", "date_trunc")
+# Which arguments are times, so that a literal there is one; a bare literal would fit several types
+TIME_ARGUMENTS = {
+    "dateadd": (2,),
+    "datediff": (1, 2),
+    "date_part": (1,),
+    "date_trunc": (1,),
+    "last_day": (0,),
+    "add_months": (0,),
+    "months_between": (0, 1),
+    "next_day": (0,),
+    "date_part_year": (0,),
+    "convert_timezone": (-1,),
+}
+SYNONYMS = {"nvl": "coalesce", "date_add": "dateadd", "date_diff": "datediff", "pgdate_part": "date_part"}
+WHOLE_PARTITION = {"kind": "ROWS", "start": "UNBOUNDED", "start_side": "PRECEDING", "end": "UNBOUNDED", "end_side": "FOLLOWING"}
+REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
+DEFAULT_LENGTH_TYPES = {exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR, exp.DType.NCHAR, exp.DType.NVARCHAR, exp.DType.DECIMAL}
+DEFAULT_LENGTH_TYPES |= {exp.DType.BPCHAR}
+
+
+class NeedsCatalogueError(Exception):
+    """The rewriting depends on the columns of a table."""
+
+
+def name_of(node: exp.Expression) -> str:
+    """The lower-case name of a function, empty for anything else."""
+    return str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
+
+
+def call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
+    """A function call."""
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+class Rewriter:
+    """One statement being rewritten.
+
+    Args:
+        tree: The statement; changed in place.
+        columns: Gives the columns of a table; without it, a rewriting that needs them raises NeedsCatalogueError.
+    """
+
+    def __init__(self, tree: exp.Expression, columns: Columns | None) -> None:
+        self.tree = tree
+        self.columns = columns
+        self.changed = False
+
+    def run(self) -> exp.Expression:
+        """The rewritten statement; `changed` says whether anything differs."""
+        for node in reversed(list(self.tree.walk())):
+            if isinstance(node, exp.Anonymous):
+                self.function(node)
+            elif isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
+                self.nulls(node)
+            elif isinstance(node, exp.Extract):
+                part = self.date_part(exp.Literal.string(node.this.name))
+                self.replace(node, call("pg_redshift.extract", part, as_time(node.expression)))
+            elif isinstance(node, exp.DataType):
+                self.changed |= node.this in DEFAULT_LENGTH_TYPES
+            elif isinstance(node, exp.Identifier):
+                self.identifier(node)
+            elif isinstance(node, exp.Select):
+                self.lateral_aliases(node)
+                if node.args.get("qualify"):
+                    self.qualify(node)
+        return self.tree
+
+    def replace(self, node: exp.Expression, new: exp.Expression) -> None:
+        """Puts a node in another's place."""
+        self.changed = True
+        if node is self.tree:
+            self.tree = new
+        else:
+            node.replace(new)
+
+    def identifier(self, node: exp.Identifier) -> None:
+        """Names fold to lower case, quoted ones too (r_names.html); a name that starts with # needs quotes here."""
+        name = str(node.this)
+        if (node.args.get("quoted") and name != name.lower()) or (name.startswith("#") and not node.args.get("quoted")):
+            node.set("this", name.lower())
+            node.set("quoted", True)
+            self.changed = True
+
+    def date_part(self, node: exp.Expression) -> exp.Literal:
+        """A date part as a literal of its long form; it may be bare or in quotes."""
+        name = str(node.name).lower()
+        if name not in DATE_PARTS:
+            raise RedshiftError(f'timestamp units "{name}" not recognized', "22023")
+        return exp.Literal.string(DATE_PARTS[name])
+
+    def function(self, node: exp.Anonymous) -> None:
+        """One function call."""
+        name, arguments = name_of(node), node.expressions
+        if name in WITH_DATE_PART and arguments and isinstance(arguments[0], exp.Column | exp.Literal | exp.Var):
+            if name != "date_trunc" or arguments[0].is_string:
+                arguments[0].replace(self.date_part(arguments[0]))
+                self.changed = True
+        if name in SYNONYMS:
+            node.set("this", SYNONYMS[name])
+            self.changed = True
+        for place in TIME_ARGUMENTS.get(SYNONYMS.get(name, name), ()):
+            if place < len(arguments) and (arguments[place].is_string or isinstance(arguments[place], exp.Null)):
+                arguments[place].replace(as_time(arguments[place].copy()))
+                self.changed = True
+        if name == "nvl2" and len(arguments) == 3:
+            test = exp.Not(this=exp.Is(this=exp.paren(arguments[0]), expression=exp.Null()))
+            self.replace(node, exp.Case(ifs=[exp.If(this=test, true=arguments[1])], default=arguments[2]))
+        elif name == "decode" and len(arguments) > 2:
+            self.replace(node, decode(arguments))
+        elif name in ("listagg", "median", "percentile_cont", "percentile_disc"):
+            self.ordered_aggregate(node, name)
+        elif name == "ratio_to_report" and isinstance(node.parent, exp.Window):
+            window = node.parent
+            value = exp.cast(arguments[0].copy(), "double precision")
+            whole = window.copy()
+            whole.set("this", call("sum", arguments[0].copy()))
+            self.replace(window, exp.paren(exp.Div(this=value, expression=call("nullif", whole, exp.Literal.number(0)))))
+
+    def ordered_aggregate(self, node: exp.Anonymous, name: str) -> None:
+        """LISTAGG, MEDIAN, PERCENTILE_CONT and PERCENTILE_DISC, with and without OVER."""
+        outer: exp.Expression = node
+        order = None
+        if isinstance(node.parent, exp.WithinGroup):
+            outer, order = node.parent, node.parent.expression
+        window = outer.parent if isinstance(outer.parent, exp.Window) and outer.parent.this is outer else None
+        arguments = list(node.expressions)
+        if name == "percentile_disc":
+            if window:
+                raise missing("PERCENTILE_DISC as a window function")
+        elif name == "listagg":
+            self.listagg(outer, window, arguments, order)
+        else:
+            part: exp.Expression = exp.Literal.number("0.5")
+            if name == "percentile_cont":
+                if not order:
+                    raise RedshiftError("WITHIN GROUP is required for ordered-set aggregate percentile_cont", "42809")
+                part, arguments = arguments[0], [order.expressions[0].this]
+                if order.expressions[0].args.get("desc"):
+                    part = exp.paren(exp.Sub(this=exp.Literal.number(1), expression=exp.paren(part)))
+            self.replace(outer, call("pg_redshift.percentile_cont", arguments[0], part))
+
+    def listagg(
+        self, outer: exp.Expression, window: exp.Window | None, arguments: list[exp.Expression], order: exp.Order | None
+    ) -> None:
+        """LISTAGG as STRING_AGG, which takes its order inside the parentheses, or from the window's frame."""
+        distinct = isinstance(arguments[0], exp.Distinct)
+        if distinct:
+            arguments = list(arguments[0].expressions) + arguments[1:]
+        text = exp.cast(arguments[0].copy(), "varchar(65535)")
+        separator = arguments[1] if len(arguments) > 1 else exp.Literal.string("")
+        ordered = [item.copy() for item in order.expressions] if order else []
+        if window:
+            if distinct:
+                raise missing("LISTAGG(DISTINCT ...) as a window function")
+            window.set("this", call("pg_postgres.string_agg", text, separator))
+            if ordered:
+                window.set("order", exp.Order(expressions=ordered))
+                window.set("spec", exp.WindowSpec(**WHOLE_PARTITION))
+            self.replace(window, call("pg_redshift.listagg", window.copy()))
+            return
+        if distinct:
+            if any(item.this != arguments[0] for item in ordered):
+                raise missing("LISTAGG(DISTINCT ...) in the order of another expression")
+            for item in ordered:
+                item.set("this", text.copy())
+            text = exp.Distinct(expressions=[text])
+        last = exp.Order(this=separator, expressions=ordered) if ordered else separator
+        self.replace(outer, call("pg_redshift.listagg", call("pg_postgres.string_agg", text, last)))
+
+    def nulls(self, node: exp.IgnoreNulls | exp.RespectNulls) -> None:
+        """IGNORE NULLS by aggregates that skip nulls; LAG and LEAD by the frame before or after the row."""
+        respect = isinstance(node, exp.RespectNulls)
+        function, window = node.this, node.parent
+        if isinstance(window, exp.Anonymous):  # FIRST_VALUE(x IGNORE NULLS) is the older way to write it
+            node.replace(function)
+            function, window = window, window.parent
+            node = function
+        name = name_of(function)
+        if respect:
+            self.replace(node, function)
+            return
+        offset = function.expressions[1] if len(function.expressions) > 1 else exp.Literal.number(1)
+        if name not in ("first_value", "last_value", "lag", "lead") or offset.name != "1" or not isinstance(window, exp.Window):
+            raise missing(f"{name} ... IGNORE NULLS with these arguments")
+        if name in ("lag", "lead"):
+            before = {"kind": "ROWS", "start": "UNBOUNDED", "start_side": "PRECEDING", "end": "1", "end_side": "PRECEDING"}
+            after = {"kind": "ROWS", "start": "1", "start_side": "FOLLOWING", "end": "UNBOUNDED", "end_side": "FOLLOWING"}
+            window.set("spec", exp.WindowSpec(**(before if name == "lag" else after)))
+            name = "last_value" if name == "lag" else "first_value"
+        self.replace(node, call(f"pg_redshift.{name}", function.expressions[0]))
+
+    def lateral_aliases(self, select: exp.Select) -> None:
+        """An alias can be used further on in the same SELECT list and in WHERE; a column of FROM of its name wins."""
+        known: dict[str, exp.Expression] = {}
+        from_columns: list[str] | None = None
+        later = [select.args.get(clause) for clause in ("where", "having", "qualify")]
+        for item in [*select.expressions, *(clause for clause in later if clause)]:
+            for column in [c for c in item.find_all(exp.Column) if not c.table and c.name.lower() in known]:
+                if column.find_ancestor(exp.Select) is not select or is_bare_argument(column):
+                    continue
+                if from_columns is None:
+                    from_columns = self.columns_of(select)
+                if column.name.lower() not in from_columns:
+                    new = exp.paren(known[column.name.lower()].copy())
+                    if column is item:
+                        new = exp.alias_(new, column.name)
+                    column.replace(new)
+                    self.changed = True
+            if isinstance(item, exp.Alias):
+                known[item.alias.lower()] = item.this
+
+    def columns_of(self, select: exp.Select) -> list[str]:
+        """The names of the columns that FROM and the joins of a SELECT offer."""
+        names: list[str] = []
+        source = select.args.get("from_")
+        for relation in [source.this if source else None, *(join.this for join in select.args.get("joins") or [])]:
+            if isinstance(relation, exp.Table):
+                names += self.columns_of_table(relation)
+            elif isinstance(relation, exp.Subquery):
+                alias = relation.args.get("alias")
+                names += [c.name.lower() for c in alias.columns] if alias and alias.columns else self.outputs(relation.this)
+        return names
+
+    def columns_of_table(self, table: exp.Table) -> list[str]:
+        """The columns of a table of the database, or of a common table expression."""
+        node: exp.Expression | None = table
+        while node is not None and not table.db:
+            with_ = node.args.get("with_")
+            for query in with_.expressions if with_ else []:
+                if query.alias.lower() == table.name.lower():
+                    listed = [column.name.lower() for column in query.args["alias"].columns]
+                    return listed or self.outputs(query.this)
+            node = node.parent
+        if self.columns is None:
+            raise NeedsCatalogueError
+        parts = [part.sql(dialect="redshift") for part in table.parts[-2:]]
+        return self.columns(".".join(parts))
+
+    def outputs(self, query: exp.Expression) -> list[str]:
+        """The names of a query's columns."""
+        while isinstance(query, exp.SetOperation | exp.Subquery):
+            query = query.this
+        names: list[str] = []
+        if not isinstance(query, exp.Select):
+            return names
+        for item in query.expressions:
+            if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+                names += self.star(query, item)
+            else:
+                names.append(item.alias_or_name.lower())
+        return names
+
+    def star(self, select: exp.Select, item: exp.Expression) -> list[str]:
+        """The names that a * or a t.* stands for."""
+        if isinstance(item, exp.Star):
+            return self.columns_of(select)
+        source = cast(exp.From, select.args["from_"])
+        for relation in [source.this, *(join.this for join in select.args.get("joins") or [])]:
+            if relation.alias_or_name.lower() == item.table.lower():
+                if isinstance(relation, exp.Table):
+                    return self.columns_of_table(relation)
+                return self.outputs(relation.this)
+        return []
+
+    def qualify(self, select: exp.Select) -> None:
+        """QUALIFY filters in a query around the one that has the window functions."""
+        if not any(select.args.get(clause) for clause in ("where", "group", "having")):
+            last = (select.args.get("joins") or [select.args["from_"]])[-1].this
+            if isinstance(last, exp.Table) and not last.alias:
+                raise RedshiftError('syntax error at or near "qualify"', "42601")
+        outer: list[exp.Expression] = []
+        for place, item in enumerate(list(select.expressions)):
+            if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+                names = self.star(select, item)
+                if not names or len(set(names)) < len(names):
+                    raise missing("QUALIFY over a * whose columns do not have names of their own")
+                outer += [exp.column(name, quoted=True) for name in names]
+                continue
+            name = item.alias_or_name.lower() or f"column_{place + 1}"
+            if not item.alias_or_name:
+                item.replace(exp.alias_(item.copy(), name))
+            outer.append(exp.column(name, quoted=True))
+        inner = select.copy()
+        inner.select(exp.alias_(exp.paren(inner.args["qualify"].this), "is_qualified"), copy=False)
+        query = exp.select(*outer)
+        for clause in ("with_", "limit", "offset", "distinct", "order", "into", "qualify"):
+            found = inner.args.get(clause)
+            inner.set(clause, None)
+            if found and clause != "qualify":
+                query.set(clause, found)
+        for place, item in enumerate(query.args["order"].expressions if query.args.get("order") else []):
+            if not item.this.is_int:
+                inner.select(exp.alias_(item.this.copy(), f"order_{place}"), copy=False)
+                item.set("this", exp.column(f"order_{place}"))
+        query.from_(inner.subquery("qualified"), copy=False).where(exp.column("is_qualified"), copy=False)
+        self.replace(select, query)
+
+
+def as_time(node: exp.Expression) -> exp.Expression:
+    """A literal as a timestamp; anything else as it is."""
+    return exp.cast(node, "timestamp") if node.is_string or isinstance(node, exp.Null) else node
+
+
+def is_bare_argument(column: exp.Column) -> bool:
+    """Whether what looks like a column is a date part."""
+    parent = column.parent
+    return name_of(parent) in WITH_DATE_PART and parent.expressions[0] is column if parent else False
+
+
+def decode(arguments: list[exp.Expression]) -> exp.Case:
+    """DECODE as CASE; nulls are equal to each other in it (r_DECODE_expression.html)."""
+    value, pairs = arguments[0], arguments[1:]
+    ifs = []
+    for search, result in zip(pairs[::2], pairs[1::2], strict=False):
+        equal: exp.Expression = exp.EQ(this=value.copy(), expression=search.copy())
+        if isinstance(search, exp.Null):
+            equal = exp.Is(this=value.copy(), expression=exp.Null())
+        elif not isinstance(search, exp.Literal):
+            both = [exp.Is(this=side.copy(), expression=exp.Null()) for side in (value, search)]
+            equal = exp.or_(equal, exp.and_(*both))
+        ifs.append(exp.If(this=equal, true=result))
+    return exp.Case(ifs=ifs, default=pairs[-1] if len(pairs) % 2 else None)
