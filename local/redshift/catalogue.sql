@@ -6,7 +6,7 @@ create table pg_redshift.table_attributes (
   table_id oid primary key, diststyle text not null, distkey text, sortkey text[] not null, sort_style text
 );
 create sequence pg_redshift.query_id;
-grant usage on schema pg_redshift to public;
+grant usage, create on schema pg_redshift to public;  -- late-binding views are functions there
 grant select on all tables in schema pg_redshift to public;
 grant usage on sequence pg_redshift.query_id to public;
 
@@ -86,25 +86,96 @@ grant select on sys_load_error_detail, sys_load_detail, sys_load_history to publ
 
 create function pg_get_late_binding_view_cols() returns setof record language sql stable
   as $$ select null::name, null::name, null::name, null::varchar, null::int where false $$;
+
+-- The SVV views, over the tables and views of users
+create view pg_redshift.relations as
+select c.oid, current_database()::varchar as database_name, n.nspname::varchar as schema_name, c.relname::varchar as table_name,
+  (case c.relkind when 'r' then 'TABLE' else 'VIEW' end)::varchar as table_type,
+  array_to_string(c.relacl, '|')::varchar as acl, obj_description(c.oid, 'pg_class')::varchar as remarks,
+  pg_get_userbyid(c.relowner)::varchar as owner, a.*, greatest(c.reltuples, 0)::numeric(38,0) as rows
+from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_redshift.table_attributes a on a.table_id = c.oid
+where c.relkind in ('r', 'v') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_redshift', 'pg_postgres')
+  and c.relpersistence <> 't';
+create view svv_table_info as
+select database_name as database, schema_name as schema, oid::int as table_id, table_name as "table", 'Y'::varchar as encoded,
+  coalesce(case diststyle when 'KEY' then 'KEY(' || distkey || ')' else diststyle end, 'AUTO(ALL)')::varchar as diststyle,
+  coalesce(case sort_style when 'INTERLEAVED' then 'INTERLEAVED' else sortkey[1] end, 'AUTO(SORTKEY)')::varchar as sortkey1,
+  (select max(atttypmod - 4) from pg_attribute where attrelid = oid and atttypid = 1043 and atttypmod > 4)::int as max_varchar,
+  'none'::varchar as sortkey1_enc, coalesce(pg_postgres.cardinality(sortkey), 0)::int as sortkey_num,
+  (pg_postgres.pg_total_relation_size(oid) / 1048576 + 1)::bigint as size, 0::numeric(10,4) as pct_used, 0::bigint as empty,
+  0::numeric(5,2) as unsorted, 0::numeric(5,2) as stats_off, rows as tbl_rows, null::numeric(19,2) as skew_sortkey1,
+  null::numeric(19,2) as skew_rows, rows as estimated_visible_rows, null::varchar as risk_event,
+  null::smallint as vacuum_sort_benefit
+from pg_redshift.relations where table_type = 'TABLE';
+create view svv_redshift_databases as
+select datname::varchar as database_name, datdba::int as database_owner, 'local'::varchar as database_type,
+  array_to_string(datacl, '|')::varchar as database_acl, null::varchar as database_options,
+  'Snapshot Isolation'::varchar as database_isolation_level
+from pg_database where not datistemplate and datname <> 'postgres';
+create view svv_redshift_schemas as
+select current_database()::varchar as database_name, nspname::varchar as schema_name, nspowner::int as schema_owner,
+  'local'::varchar as schema_type, array_to_string(nspacl, '|')::varchar as schema_acl, null::varchar as schema_option
+from pg_namespace where nspname not like 'pg!_%' escape '!' or nspname = 'pg_catalog';
+create view svv_redshift_tables as
+select database_name, schema_name, table_name, table_type, acl as table_acl, remarks, owner as table_owner
+from pg_redshift.relations;
+create view svv_redshift_columns as
+select r.database_name, r.schema_name, r.table_name, attname::varchar as column_name, attnum::int as ordinal_position,
+  format_type(atttypid, -1)::varchar as data_type, pg_get_expr(d.adbin, d.adrelid)::varchar as column_default,
+  (case when attnotnull then 'NO' else 'YES' end)::varchar as is_nullable,
+  information_schema._pg_char_max_length(atttypid, atttypmod)::int as character_maximum_length,
+  information_schema._pg_numeric_precision(atttypid, atttypmod)::int as numeric_precision,
+  information_schema._pg_numeric_scale(atttypid, atttypmod)::int as numeric_scale,
+  col_description(r.oid, attnum)::varchar as remarks
+from pg_redshift.relations r join pg_attribute on attrelid = r.oid and attnum > 0 and not attisdropped
+left join pg_attrdef d on d.adrelid = attrelid and d.adnum = attnum;
+create view svv_all_tables as select database_name, schema_name, table_name, table_type, table_acl, remarks from svv_redshift_tables;
+create view svv_all_schemas as select * from svv_redshift_schemas;
+create view svv_all_columns as select * from svv_redshift_columns;
+create view svv_tables as select database_name as table_catalog, schema_name as table_schema, table_name, table_type, remarks
+from svv_redshift_tables;
+create view svv_columns as select database_name as table_catalog, schema_name as table_schema, * from svv_redshift_columns;
+create view pg_table_def as
+select r.schema_name as schemaname, r.table_name as tablename, attname::varchar as "column",
+  format_type(atttypid, atttypmod)::varchar as type, 'none'::varchar as encoding, coalesce(attname = distkey, false) as distkey,
+  coalesce(array_position(sortkey, attname::text), 0)::int as sortkey, attnotnull as notnull
+from pg_redshift.relations r join pg_attribute on attrelid = r.oid and attnum > 0 and not attisdropped
+where table_type = 'TABLE' and pg_table_is_visible(r.oid);
+create view svv_relation_privileges as
+select schema_name as namespace_name, table_name as relation_name, x.privilege_type::varchar as privilege_type,
+  x.grantee::int as identity_id, coalesce(u.rolname, 'public')::varchar as identity_name,
+  (case when u.oid is null then 'public' when u.rolcanlogin then 'user' else 'group' end)::varchar as identity_type,
+  x.is_grantable as admin_option
+from pg_redshift.relations r join pg_class c on c.oid = r.oid, pg_postgres.aclexplode(c.relacl) x
+left join pg_roles u on u.oid = x.grantee;
+create view sys_query_detail as select null::int as table_id, null::varchar as step_name, null::timestamp as start_time where false;
+create view svv_mv_info as select null::varchar as database_name, null::varchar as schema_name, null::varchar as name,
+  null::varchar as is_stale, null::varchar as autorefresh, null::int as state where false;
+create view stv_mv_info as select * from svv_mv_info;
 create view svv_external_columns as select null::varchar as schemaname, null::varchar as tablename,
   null::varchar as columnname, null::varchar as external_type, null::int as columnnum where false;
-create view svv_table_info as
-select current_database()::varchar as database, n.nspname::varchar as schema, c.oid::int as table_id,
-  c.relname::varchar as "table", 'Y'::varchar as encoded,
-  coalesce(case when a.diststyle = 'KEY' then format('KEY(%s)', a.distkey) else a.diststyle end, 'AUTO(ALL)')::varchar as diststyle,
-  coalesce(case when a.sort_style = 'INTERLEAVED' then 'INTERLEAVED' else a.sortkey[1] end, 'AUTO(SORTKEY)')::varchar as sortkey1,
-  (select max(atttypmod - 4) from pg_attribute where attrelid = c.oid and atttypid = 1043 and atttypmod > 4)::int as max_varchar,
-  'none'::varchar as sortkey1_enc, coalesce(cardinality(a.sortkey), 0)::int as sortkey_num,
-  (pg_total_relation_size(c.oid) / 1048576 + 1)::bigint as size, 0.0::numeric(10,4) as pct_used, 0::bigint as empty,
-  0.0::numeric(5,2) as unsorted, 0.0::numeric(5,2) as stats_off, greatest(c.reltuples, 0)::numeric(38,0) as tbl_rows,
-  null::numeric(19,2) as skew_sortkey1, null::numeric(19,2) as skew_rows, greatest(c.reltuples, 0)::numeric(38,0) as estimated_visible_rows,
-  null::varchar as risk_event, null::smallint as vacuum_sort_benefit, null::timestamp as create_time
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
-left join pg_redshift.table_attributes a on a.table_id = c.oid
-where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema', 'pg_redshift') and c.relpersistence <> 't';
-grant select on svv_table_info, svv_external_columns to public;
+create view svv_external_tables as select null::varchar as schemaname, null::varchar as tablename where false;
+create view svv_external_schemas as select null::varchar as schemaname where false;
+grant select on all tables in schema pg_redshift to public;
+do $$
+declare
+  name text;
+begin
+  for name in select relname from pg_class where relkind = 'v' and relnamespace = 'pg_catalog'::regnamespace
+    and (relname ~ '^(svv|stv|sys)_' or relname = 'pg_table_def') loop
+    execute 'grant select on ' || name || ' to public';
+  end loop;
+end $$;
 
 -- text is varchar in what the catalogue says, too
 alter function format_type(oid, int) rename to pg_format_type;
 create function format_type(oid, int) returns text language sql stable as $$
   select case when $1 = 25 then 'character varying(65535)' else pg_catalog.pg_format_type($1, $2) end $$;
+alter view information_schema.columns rename to postgres_columns;
+create view information_schema.columns as
+select table_catalog, table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,
+  (case data_type when 'text' then 'character varying' else data_type end)::varchar as data_type,
+  (case data_type when 'text' then 65535 else character_maximum_length end)::int as character_maximum_length,
+  character_octet_length, numeric_precision, numeric_precision_radix, numeric_scale, datetime_precision, is_identity
+from information_schema.postgres_columns;
+grant select on information_schema.columns to public;

@@ -144,6 +144,7 @@ class Loader:
         self.endpoint = endpoint
         self.directory = directory
         self.lock = threading.Lock()
+        self.absent: set[str] = set()  # the functions that Redshift has and this stand-in lacks
         directory.mkdir(exist_ok=True)
         for session in directory.glob("session.*"):
             session.unlink()

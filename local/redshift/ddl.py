@@ -33,6 +33,19 @@ COLUMN_WORDS = {
 }
 
 
+def words_of(sql: str) -> list[Token]:
+    """The tokens of a statement, one for each word: sqlglot makes one of PRIMARY KEY, for instance."""
+    words = []
+    for token in tokenize(sql):
+        if " " in token.text and token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
+            for found in re.finditer(r"\S+", sql[token.start : token.end + 1]):
+                start = token.start + found.start()
+                words.append(Token(TokenType.VAR, found[0], start=start, end=start + len(found[0]) - 1))
+        else:
+            words.append(token)
+    return words
+
+
 def parts_of(tokens: list[Token]) -> list[list[Token]]:
     """Tokens cut at the commas that stand in no parentheses."""
     parts: list[list[Token]] = [[]]
@@ -220,7 +233,7 @@ def create_table(sql: str) -> tuple[str, int | None, str]:
     if not head:
         raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
     table = Table(sql)
-    tokens = [token for token in tokenize(sql) if token.start >= head.end()]
+    tokens = [token for token in words_of(sql) if token.start >= head.end()]
     columns = ""
     if tokens and tokens[0].token_type == TokenType.L_PAREN and not starts_query(tokens[1:]):
         end = closing(tokens, 0)

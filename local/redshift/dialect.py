@@ -6,6 +6,7 @@ send the same statements again and again.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,23 +16,17 @@ from typing import TYPE_CHECKING
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokens import TokenType
 
-from . import ddl, refusals
-from .errors import RedshiftError, unsupported_command
+from . import refusals
+from .errors import RedshiftError, fault
 from .grammar import Grammar, tokenize, write
 from .rewrite import REWRITTEN_WORDS, Columns, NeedsCatalogueError, Rewriter
 
 if TYPE_CHECKING:
     from .session import Session
 
+log = logging.getLogger(__name__)
+
 UNPARSABLE = "refused_by_the_local_redshift"
-POSTGRES_ONLY = re.compile(
-    r"(?:savepoint|release|do|listen|unlisten|notify|cluster|reindex|checkpoint|load|discard|security|import|move|call|"
-    r"reassign|refresh|table|values|create|alter)\b",
-    re.I,
-)
-CREATE_VIEW = re.compile(
-    r"(create\s+(?:or\s+replace\s+)?view\s.*?\sas\b)(.*?)(\s*with\s+no\s+schema\s+binding)?", re.I | re.S
-)
 REMOVE_DUPLICATES = re.compile(
     r"merge\s+into\s+(\S+)\s+using\s+(\S+)\s+on\s+(.*?)\s+remove\s+duplicates\s*", re.I | re.S
 )
@@ -83,6 +78,9 @@ def translate(text: str) -> Statement:
         return _translate(text)
     except RedshiftError as error:
         return Statement(text, UNPARSABLE, error=error)
+    except Exception as error:  # a fault of ours, or of sqlglot's: the client hears of it and keeps its session
+        log.exception("a statement cannot be translated")
+        return Statement(text, UNPARSABLE, error=fault(error))
 
 
 def _translate(text: str) -> Statement:
@@ -91,11 +89,11 @@ def _translate(text: str) -> Statement:
     body = body[start.end() :] if start else body
     if not body:
         return Statement(text, "")
+    from .statements import STATEMENTS  # they are made of what stands here
+
     for pattern, handle in STATEMENTS:
         if pattern.match(body):
             return handle(text, body)
-    if POSTGRES_ONLY.match(body):
-        raise unsupported_command(body)
     return Statement(text, text)  # no statement: PostgreSQL says at which word
 
 
@@ -163,57 +161,3 @@ def rewritten(sql: str, columns: Columns | None) -> str:
     if not rewriter.changed and not any(token.text.upper() in REWRITTEN_WORDS for token in tokens):
         return sql
     return write(tree)
-
-
-def create_table(text: str, body: str) -> Statement:
-    """CREATE TABLE, with and without a query."""
-    sql, start, comment = ddl.create_table(body)
-    return Statement(text, sql + comment) if start is None else around(text, f"{sql} as ", body[start:], comment)
-
-
-def create_view(text: str, body: str) -> Statement:
-    """CREATE VIEW; a late-binding view is bound here all the same."""
-    found = CREATE_VIEW.fullmatch(body)
-    if not found:
-        raise RedshiftError("syntax error at end of input", "42601")
-    return around(text, found[1], found[2])
-
-
-def copy(text: str, body: str) -> Statement:
-    """COPY from S3."""
-    from .copy import parse  # the other way round, COPY's tokens come from here
-
-    command = parse(body)
-    return Statement(text, "", action=lambda session: session.loader.copy(session, command))
-
-
-def truncate(text: str, body: str) -> Statement:
-    """TRUNCATE commits the transaction in which it runs (r_TRUNCATE.html)."""
-
-    def run(session: Session) -> str:
-        session.query(body)
-        if session.transaction == b"T":
-            session.query("commit")
-        return "TRUNCATE TABLE and COMMIT TRANSACTION"
-
-    return Statement(text, "", action=run)
-
-
-def _words(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:{pattern})\b", re.I)
-
-
-STATEMENTS: list[tuple[re.Pattern[str], Callable[[str, str], Statement]]] = [
-    (re.compile(r"\(*\s*(?:select|with|insert|update|delete|merge)\b", re.I), query),
-    (_words(r"create\s+(?:local\s+)?(?:temp(?:orary)?\s+)?table"), create_table),
-    (_words(r"create\s+(?:or\s+replace\s+)?view"), create_view),
-    (_words("copy"), copy),
-    (_words("truncate"), truncate),
-    (
-        _words(
-            r"begin|start\s+transaction|commit|end|rollback|abort|set|show|reset|lock|analyze|comment|grant|revoke|drop|"
-            r"declare|fetch|close|deallocate|explain|alter|create\s+(?:schema|user|group|database|function|or)|vacuum|prepare|execute"
-        ),
-        passed,
-    ),
-]

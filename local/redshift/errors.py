@@ -45,3 +45,8 @@ def missing(what: str, position: int | None = None) -> RedshiftError:
 def unsupported_command(statement: str) -> RedshiftError:
     """The error for a statement that PostgreSQL has and Redshift lacks."""
     return RedshiftError(f'SQL command "{" ".join(statement.split())[:80]}" not supported.', NOT_SUPPORTED, 1)
+
+
+def fault(error: Exception) -> RedshiftError:
+    """The error for what must not happen: a fault of this stand-in, or of what it runs on."""
+    return RedshiftError(f"the local Redshift fails: {type(error).__name__}: {error}", INTERNAL_ERROR)

@@ -29,7 +29,7 @@ begin
   if octet_length(value) <= size then
     return value;
   elsif not is_explicit and octet_length(rtrim(value)) > size then
-    raise exception using errcode = '22001', message = format('value too long for type character varying(%s)', size);
+    raise exception using errcode = '22001', message = pg_postgres.format('value too long for type character varying(%s)', size);
   end if;
   value := left(value, size);
   while octet_length(value) > size loop
@@ -209,7 +209,7 @@ begin
   for i in 1..length(body) loop
     digit := strpos('0123456789abcdefghijklmnopqrstuvwxyz', substr(body, i, 1)) - 1;
     if digit < 0 or digit >= $2 then
-      raise exception using errcode = '22P02', message = format('The input %s is not valid to be converted to base %s', $1, $2);
+      raise exception using errcode = '22P02', message = pg_postgres.format('The input %s is not valid to be converted to base %s', $1, $2);
     end if;
     total := total * $2 + digit;
   end loop;
@@ -250,8 +250,8 @@ begin
   m := m || decode('80' || repeat('00', (119 - length(m) % 64) % 64) || lpad(to_hex(length(m)::bigint * 8), 16, '0'), 'hex');
   for block in 0..length(m) / 64 - 1 loop
     for i in 0..79 loop
-      w[i] := case when i < 16 then ('x' || encode(substring(m from block * 64 + i * 4 + 1 for 4), 'hex'))::bit(32)::bigint
-        & 4294967295 else pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1) end;
+      w[i] := case when i < 16 then get_byte(m, block * 64 + i * 4)::bigint << 24 | get_byte(m, block * 64 + i * 4 + 1) << 16
+        | get_byte(m, block * 64 + i * 4 + 2) << 8 | get_byte(m, block * 64 + i * 4 + 3) else pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1) end;
     end loop;
     a := h[1]; b := h[2]; c := h[3]; d := h[4]; e := h[5];
     for i in 0..79 loop

@@ -84,6 +84,8 @@ class Generator(RedshiftGenerator):
 
     def datatype_sql(self, expression: exp.DataType) -> str:
         """A type with the length that Redshift gives it."""
+        if expression.this == exp.DType.TEXT and not expression.expressions:
+            return DEFAULT_LENGTHS["text"]  # the default would make VARCHAR(MAX) of it
         return postgres_type(super().datatype_sql(expression))
 
     def trycast_sql(self, expression: exp.TryCast, safe_prefix: str | None = None) -> str:

@@ -95,6 +95,8 @@ class Rewriter:
             elif isinstance(node, exp.Extract):
                 part = self.date_part(exp.Literal.string(node.this.name))
                 self.replace(node, call("pg_redshift.extract", part, as_time(node.expression)))
+            elif isinstance(node, exp.Into):
+                node.set("temporary", node.args.get("temporary") or str(node.this.name).startswith("#"))
             elif isinstance(node, exp.DataType):
                 self.changed |= node.this in DEFAULT_LENGTH_TYPES
             elif isinstance(node, exp.Identifier):

@@ -56,6 +56,11 @@ class LocalRedshift:
     def __enter__(self) -> LocalRedshift:
         self.postgres.start()
         self._make_user(self.user, "superuser")
+        rows = self._ask(
+            "select name from pg_redshift.functions except select proname from pg_proc"
+            " where pronamespace = 'pg_catalog'::regnamespace"
+        )
+        self.loader.absent = {str(name) for (name,) in rows}
         threading.Thread(target=self._listen, daemon=True).start()
         return self
 

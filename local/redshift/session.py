@@ -10,14 +10,17 @@ statements on the same connection, in the same transaction.
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import struct
 from collections.abc import Iterable
 
 from .copy import Loader
 from .dialect import UNPARSABLE, Statement, split, translate
-from .errors import RedshiftError, missing
+from .errors import RedshiftError, fault, missing
 from .wire import COPY_DATA, COPY_DONE, FLUSH, SYNC, Channel, as_redshift, pack, pack_fields, relay, unpack_fields, unpack_row
+
+log = logging.getLogger(__name__)
 
 ENDS_A_STEP = b"12Tn3CIs"  # each message of the extended protocol is answered by one of these, or by an error
 
@@ -139,11 +142,16 @@ class Session:
         """
         try:
             tag = statement.action(self)  # type: ignore[misc]
-        except RedshiftError as error:
+        except ConnectionError:
+            raise
+        except Exception as error:
             if self.transaction == b"T":
                 with contextlib.suppress(RedshiftError):  # it is there to fail
                     self.query(UNPARSABLE)
-            self.client.send_error(error)
+            known = isinstance(error, RedshiftError)
+            if not known:
+                log.exception("an action fails")
+            self.client.send_error(error if known else fault(error))
             return False
         self.client.send(pack(b"C", tag.encode() + b"\0"))
         return True
@@ -236,9 +244,12 @@ class Session:
         if current and UNPARSABLE in fields["M"]:
             unread = missing("a reader for this statement, though PostgreSQL has")
             return (current.error or unread).fields()
-        for pattern, code, text in ERRORS:
+        absent = re.match(r"function (\w+)\(", fields["M"])
+        if fields["C"] == "42883" and absent and (absent[1] in self.loader.absent or absent[1].startswith("st_")):
+            return missing(f"the function {absent[1]}").fields()
+        for pattern, code, text, detail in ERRORS:
             if found := re.fullmatch(pattern, fields["M"]):
-                fields |= {"C": code or fields["C"], "M": found.expand(text)}
+                fields |= {"C": code, "M": found.expand(text)} | ({"D": detail} if detail else {})
         fields = {name: text for name, text in fields.items() if name in "SCMDHP"}
         if "P" in fields and current:
             position = current.original_position(int(fields["P"]))
@@ -248,16 +259,10 @@ class Session:
         return fields
 
 
+# PostgreSQL's messages where Redshift has others: pattern, SQLSTATE (empty: PostgreSQL's), message, detail
 ERRORS = [
-    (
-        r"MERGE command cannot affect row a second time",
-        "21000",
-        "Found multiple matches to update the same tuple.",
-    ),
-    (
-        r"could not serialize access due to (?:read/write dependencies among transactions|concurrent \w+)",
-        "40001",
-        "1023",
-    ),
+    (r"MERGE command cannot affect row a second time", "21000", "Found multiple matches to update the same tuple.", ""),
+    (r"could not serialize access due to .*", "XX000", "1023", "Serializable isolation violation on a table"),
+    (r'new row for relation .* violates check constraint "bytes"', "22001", "Value too long for character type", ""),
+    (r"value too long for type (character.*)", "22001", r"value too long for type \1", ""),
 ]
-
