@@ -1,6 +1,7 @@
 """One DAG run seen from outside: a child process, its log, a line for each step, and the reason when it failed."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -54,8 +55,9 @@ def run_dag(
     identity = processes.identity(process.pid) or ""
     try:
         return follow(_events(process, log), log, progress, started)
-    except BaseException:  # Ctrl-C above all: nobody would wait for the run any more
-        processes.stop(process.pid, identity, seconds=5)
+    except BaseException:  # Ctrl-C above all: nobody waits for the run any more
+        # A DAG under test ignores SIGTERM. What it leaves as running the next run closes; Redshift rolls back.
+        processes.stop(process.pid, identity, first=signal.SIGKILL)
         raise
 
 

@@ -28,9 +28,11 @@ def state_root() -> Iterator[Path]:
 def stack(state_root: Path) -> Iterator[Stack]:
     """S3 and Redshift, up for the whole session. Tests that use it leave it up and don't rely on its being empty."""
     stack = Stack(state_root / "session")
-    stack.up()
-    yield stack
-    stack.down()
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.down()
 
 
 @pytest.fixture

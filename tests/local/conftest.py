@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import uuid
@@ -8,26 +9,6 @@ import pytest
 
 from local.environment import REPO
 from local.stack import Stack
-
-STUB_DAG = """
-import logging
-from airflow.sdk import dag, get_current_context, task
-
-@dag(schedule=None)
-def streaming_kpis():
-    @task
-    def first():
-        logging.getLogger("stub").info("kpi_pipeline: landed 3 files")
-
-    @task(retries=1, retry_delay=1)
-    def second():
-        if (get_current_context()["params"] or {}).get("break"):
-            raise ValueError("songs.csv lacks the column track_id\\nand more that nobody wants to read")
-
-    first() >> second()
-
-streaming_kpis()
-"""
 
 
 @pytest.fixture
@@ -49,8 +30,6 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `python -m local` on a stack's state directory, with pipes that a daemon must not keep open."""
 
     def run(stack: Stack, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        import os
-
         return subprocess.run(
             [sys.executable, "-m", "local", *arguments],
             cwd=REPO,

@@ -1,0 +1,162 @@
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local import environment
+from local.environment import REPO
+from local.runs import RunResult
+from local.stack import Stack
+
+STUB_DAG = """
+import logging
+import time
+from airflow.sdk import dag, get_current_context, task
+
+def param(name):
+    return (get_current_context()["dag_run"].conf or {}).get(name)
+
+@dag(schedule=None)
+def streaming_kpis():
+    @task
+    def first():
+        logging.getLogger("stub").info("kpi_pipeline: landed 3 files")
+        time.sleep(param("sleep") or 0)
+
+    @task(retries=1, retry_delay=1)
+    def second():
+        if param("break"):
+            raise ValueError("songs.csv lacks the column track_id\\nand more that nobody wants to read")
+
+    first() >> second()
+
+streaming_kpis()
+"""
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def runner(state_root: Path, lines: list[str]) -> Iterator[Stack]:
+    """A stack whose DAG is a stub of two tasks that does as the run's params say."""
+    dags = state_root / "dags"
+    dags.mkdir()
+    (dags / "streaming_kpis.py").write_text(STUB_DAG)
+    stack = Stack(state_root / "runner", dags=dags, progress=lines.append)
+    try:
+        yield stack
+    finally:
+        stack.down()
+
+
+def test_runs_of_one_stack_take_turns_and_are_told_step_by_step(runner: Stack) -> None:
+    told: list[str] = []
+    results: list[RunResult] = []
+
+    def run() -> None:
+        results.append(Stack(runner.state, dags=runner.dags, progress=told.append).run())
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [(result.state, result.reason) for result in results] == [("success", ""), ("success", "")]
+    steps = ["loading the DAG", "landed 3 files", "first: done", "second: done"]
+    shown = [line.partition(" in ")[0] for line in told]
+    assert [line for line in shown if line in steps] == steps * 2
+    for result in results:
+        assert result.log.read_text().count("DagRun Finished") == 1
+
+
+def test_an_interrupted_run_ends_with_its_caller_and_the_next_one_says_why_it_failed(
+    runner: Stack, lines: list[str]
+) -> None:
+    script = f"""
+from pathlib import Path
+from local.stack import Stack
+say = lambda line: print(line, flush=True)
+Stack(Path({str(runner.state)!r}), dags=Path({str(runner.dags)!r}), progress=say).run({{"sleep": 100}})
+"""
+    caller = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert caller.stdout
+    assert any("landed 3 files" in line for line in caller.stdout), "the run ended before its first task"
+    children = [child for child in psutil.Process(caller.pid).children() if "local.dag_test" in child.cmdline()]
+    assert len(children) == 1
+    caller.send_signal(signal.SIGINT)
+    caller.communicate(timeout=30)
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+    result = runner.run({"break": True})
+
+    assert (result.state, result.reason) == ("failed", "second failed: songs.csv lacks the column track_id")
+    assert lines[-1].startswith("second: FAILED after")
+    assert any("tries again" in line for line in lines)
+    assert "and more that nobody wants to read" in result.log.read_text()
+    with sqlite3.connect(runner.state / "airflow" / "airflow.db") as metadata:
+        assert metadata.execute("SELECT COUNT(*) FROM dag_run WHERE state = 'running'").fetchone() == (0,)
+
+
+def test_a_dag_that_does_not_load_is_named(runner: Stack, tmp_path: Path) -> None:
+    (tmp_path / "streaming_kpis.py").write_text("from airflow.sdk import dag\nraise KeyError('KPI_RAW_BUCKET')\n")
+
+    result = Stack(runner.state, dags=tmp_path).run()
+
+    assert result.state == "failed"
+    assert result.reason == "the DAG file streaming_kpis.py: KeyError: 'KPI_RAW_BUCKET'"
+
+
+def test_airflow_with_its_ui_runs_the_dag_and_leaves_no_process(runner: Stack, lines: list[str]) -> None:
+    runner.up(airflow=True)
+    assert all(service.running for service in runner.status())
+    lines.clear()
+
+    result = runner.run()
+
+    assert (result.state, result.reason) == ("success", "")
+    assert lines[0] == "landed 3 files"
+    assert [line.partition(" in ")[0] for line in lines[1:]] == ["first: done", "second: done"]
+    session = json.loads((runner.state / "run" / "airflow.json").read_text())["pid"]
+    assert len([pid for pid in psutil.pids() if _session(pid) == session]) > 3
+
+    assert runner.down() == ["airflow", "redshift", "s3"]
+
+    assert [pid for pid in psutil.pids() if _session(pid) == session] == []
+
+
+def test_no_secret_lies_in_the_state_directory_or_on_a_command_line(runner: Stack) -> None:
+    runner.up()
+    env = runner.env()
+    secrets = {env["REDSHIFT_PASSWORD"], env["AIRFLOW__CORE__FERNET_KEY"]}
+    secrets |= {env["AIRFLOW__API__SECRET_KEY"], env["AIRFLOW__API_AUTH__JWT_SECRET"]}
+    assert all(len(secret) >= 40 for secret in secrets)
+    assert environment.secret(runner.state, "redshift") in secrets
+
+    files = [file for file in runner.state.rglob("*") if file.is_file()]
+    assert any(file.name == "airflow.db" for file in files)
+    holding = [file for file in files if any(secret.encode() in file.read_bytes() for secret in secrets)]
+    assert holding == []
+    assert not [file for file in files if "password" in file.name]
+    commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    assert not any(secret in commands for secret in secrets)
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return None if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE else os.getsid(pid)
+    except (psutil.Error, ProcessLookupError, PermissionError):
+        return None
