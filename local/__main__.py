@@ -25,6 +25,8 @@ def main(argv: Sequence[str]) -> int:
     Returns:
         The exit status: 0, 1 when the work failed, 2 when it was not understood.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 gets "?" for a name, not a stack trace
     # argparse would take dbt's own options for ours.
     to_dbt = argv[1:] if argv[:1] == ["dbt"] else []
     arguments = _parser().parse_args(argv[: len(argv) - len(to_dbt)])
@@ -171,7 +173,8 @@ def _reset(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from local.demo import demo
 
-    return demo(_stack())
+    demo(_stack())
+    return 0
 
 
 def _manifest(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ Unlike `airflow dags test` it makes the metadata database in the same process, s
 """
 
 import argparse
+import ast
 import json
 import logging
 import os
@@ -81,6 +82,8 @@ def reason(kind: str, text: str) -> str:
         kind: The exception's type.
         text: Its message. dbt's says what failed on its first line and how on the next.
     """
+    if text.startswith("{'S':"):  # redshift_connector raises the fields of the protocol's ErrorResponse
+        return f"Redshift says: {ast.literal_eval(text)['M']}"
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [kind]
     if lines[0].startswith("dbt invocation"):
         return " ".join(lines[:2]).removeprefix("dbt invocation completed with errors: ")

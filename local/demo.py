@@ -4,12 +4,12 @@ import tempfile
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from local.errors import LocalError
 from local.query import query
 from local.sample import Contents, Sample
 from local.stack import Stack
@@ -18,38 +18,35 @@ BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 80
 
 
-def demo(stack: Stack) -> int:
+def demo(stack: Stack) -> None:
     """Put the next batch of the sample in, run the DAG and show what came of it.
 
     Args:
         stack: Is started if need be, and left up.
 
-    Returns:
-        The exit status: 1 when the run failed.
+    Raises:
+        LocalError: the run failed.
     """
     console = Console(width=WIDTH, highlight=False)
     stack.up()
     batch = 1 + batches_so_far(stack)
+    built_before = _built_days(stack)
     with tempfile.TemporaryDirectory(prefix="kpi-sample-") as scratch:
         contents = Sample().write(Path(scratch), batch)
-        stack.progress(f"made batch {batch} of the sample: {len(contents.files)} files, {contents.lines} stream rows")
+        stack.progress(f"made batch {batch} of the sample: {len(contents.files)} files, {contents.lines:,} stream rows")
         stack.put_raw(Path(scratch))
         stack.progress("put them into the raw bucket; running the DAG streaming_kpis through Airflow")
     result = stack.run()
     if result.state != "success":
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"The run failed: {result.reason} (log: {result.log})", markup=False
-        )
-        return 1
+        raise LocalError(f"The run failed: {result.reason} (log: {result.log})")
+    stack.progress(f"the run succeeded in {result.seconds:.0f} s")
     console.print()
-    _show_run(stack, console, contents, result.seconds)
-    last_day = _show_days(stack, console)
-    if last_day:
+    _show_run(stack, console, contents, built_before)
+    if last_day := _show_days(stack, console):
         _show_hours(stack, console, last_day)
         _show_genres(stack, console, last_day)
         _show_artists(stack, console, last_day)
     _show_next(console)
-    return 0
 
 
 def batches_so_far(stack: Stack) -> int:
@@ -65,25 +62,33 @@ def batches_so_far(stack: Stack) -> int:
     return batch
 
 
-def _show_run(stack: Stack, console: Console, contents: Contents, seconds: float) -> None:
+def _built_days(stack: Stack) -> set[date]:
+    """Return the days that have KPIs already; none while there is no warehouse to speak of."""
+    _, found = query(stack, "SELECT 1 FROM pg_tables WHERE schemaname = 'analytics' AND tablename = 'day_builds'")
+    if not found:
+        return set()
+    return {row[0] for row in query(stack, "SELECT DISTINCT listen_date FROM analytics.day_builds")[1]}
+
+
+def _show_run(stack: Stack, console: Console, contents: Contents, built_before: set[date]) -> None:
     names, rows = query(stack, "SELECT * FROM landing.pipeline_runs ORDER BY started_at DESC LIMIT 1")
     run = dict(zip(names, rows[0], strict=True))
-    figures = _table("What the run did")
-    for name in ("files", "rows_landed", "lines_refused", "listens", "duplicates", "rejects", "days_rebuilt"):
-        figures.add_column(name.replace("_", " "), justify="right")
-    figures.add_column("seconds", justify="right")
-    shown = [run[name] for name in ("files", "rows_landed", "lines_refused", "listens", "duplicates", "rejects")]
-    figures.add_row(*(f"{value:,}" for value in shown), str(run["days_rebuilt"]), f"{seconds:.0f}")
-    console.print(figures)
+    table = _table(console, "What the run did (landing.pipeline_runs)")
+    figures = ("files", "rows_landed", "lines_refused", "listens", "duplicates", "rejects", "days_rebuilt", "seconds")
+    _columns(table, *(name.replace("rows_", "").replace("lines_", "") for name in figures), left=())
+    table.add_row(*(f"{run[name]:,.0f}" for name in figures))
+    console.print(table)
     _, built = query(
         stack,
-        "SELECT listen_date, MAX(version) FROM analytics.day_builds"
-        f" WHERE run_id = '{run['run_id']}' GROUP BY listen_date ORDER BY listen_date",
+        f"SELECT DISTINCT listen_date FROM analytics.day_builds WHERE run_id = '{run['run_id']}' ORDER BY listen_date",
     )
-    for day, version in built:
-        new = contents.listens[_as_date(day)]
-        again = "built for the first time" if version == 1 else f"rebuilt, version {version}"
-        console.print(f"  {day}: {again}; {new:,} listens of it arrived")
+    for (day,) in built:
+        arrived = contents.listens[day]
+        what = f"built again: {arrived:,} late listens arrived" if day in built_before else "built for the first time"
+        console.print(f"  {day}  {what}")
+    kept = sorted(built_before - {day for (day,) in built})
+    if kept:
+        console.print(f"  {', '.join(str(day) for day in kept)}  left alone: nothing new")
     console.print()
 
 
@@ -94,11 +99,12 @@ def _show_days(stack: Stack, console: Console) -> date | None:
         " track_diversity_index FROM analytics.listening_kpis_daily"
         " ORDER BY listen_date DESC LIMIT 7) AS newest ORDER BY listen_date",
     )
-    table = _table("analytics.listening_kpis_daily")
+    table = _table(console, "analytics.listening_kpis_daily")
     _columns(table, "listen_date", "listen_count", "unique_listeners", "unique_tracks", "track_diversity_index")
     for row in rows:
         table.add_row(str(row[0]), f"{row[1]:,}", f"{row[2]:,}", f"{row[3]:,}", f"{row[4]:.4f}")
     console.print(table)
+    console.print()
     return rows[-1][0] if rows else None
 
 
@@ -121,12 +127,13 @@ def _show_genres(stack: Stack, console: Console, day: date) -> None:
         "SELECT track_genre, listen_count, listen_share, popularity_index, most_popular_track_name"
         f" FROM analytics.genre_kpis_daily WHERE listen_date = '{day}' ORDER BY listen_count DESC, track_genre LIMIT 5",
     )
-    table = _table(f"analytics.genre_kpis_daily  {day}, the first five")
+    table = _table(console, f"analytics.genre_kpis_daily  {day}, the first five")
     _columns(table, "genre", "listens", "share", "popularity", "most popular track", left=(0, 4))
     for genre, listens, share, popularity, track in rows:
         popular = "" if popularity is None else f"{popularity:.1f}"
         table.add_row(genre, f"{listens:,}", f"{share:.1%}", popular, track or "")
     console.print(table)
+    console.print()
 
 
 def _show_artists(stack: Stack, console: Console, day: date) -> None:
@@ -135,33 +142,32 @@ def _show_artists(stack: Stack, console: Console, day: date) -> None:
         "SELECT artist_rank, artist_name, listen_count FROM analytics.top_artists_per_day"
         f" WHERE listen_date = '{day}' ORDER BY artist_rank",
     )
-    table = _table(f"analytics.top_artists_per_day  {day}")
+    table = _table(console, f"analytics.top_artists_per_day  {day}")
     _columns(table, "rank", "artist", "listens", left=(1,))
     for rank, artist, listens in rows:
         table.add_row(str(rank), artist, f"{listens:,}")
     console.print(table)
+    console.print()
 
 
 def _show_next(console: Console) -> None:
     console.print("[bold]What to try next[/bold]")
     for command, what in (
-        ("make demo", "the next day arrives, with late rows for older ones"),
+        ("make demo", "the next day arrives, and late rows with it"),
         ("make up", "Airflow with its UI and the dbt docs"),
-        ('python -m local sql "SELECT ..."', "ask the warehouse (--csv for a file)"),
-        ("python -m local run --raw DIR", "your own files"),
-        ("make reset; make down", "empty everything; stop everything"),
+        ('.venv/bin/python -m local sql "SELECT ..."', "ask the warehouse"),
+        (".venv/bin/python -m local run --raw DIR", "files of your own"),
+        ("make reset", "empty the buckets and the warehouse"),
+        ("make down", "stop everything"),
     ):
-        console.print(f"  {command:<34} {what}", markup=False)
+        console.print(f"  {command:<43} {what}", markup=False)
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(console: Console, title: str) -> Table:
+    console.print(title, style="bold", markup=False)
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 1))
 
 
 def _columns(table: Table, *names: str, left: Sequence[int] = (0,)) -> None:
     for position, name in enumerate(names):
         table.add_column(name.replace("_", " "), justify="left" if position in left else "right")
-
-
-def _as_date(value: Any) -> date:
-    return value if isinstance(value, date) else date.fromisoformat(str(value))
