@@ -132,6 +132,7 @@ def airflow(*, state: Path, dags: Path, ui_port: int, client: Mapping[str, str])
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(state / "airflow" / "logs"),
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "AIRFLOW__COSMOS__CACHE_DIR": str(state / "cosmos"),  # its default is one for the whole machine
         "AIRFLOW__COSMOS__DBT_DOCS_PROJECTS": json.dumps(docs),
         "AIRFLOW_CONN_REDSHIFT_DEFAULT": json.dumps(redshift),
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
