@@ -1,6 +1,7 @@
 """The DAG, through Airflow, from raw files to KPIs; every row compared with an independent computation."""
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,15 @@ import pytest
 from local.sample import Contents, Sample
 from tests.expected.comparison import Tables
 from tests.expected.kpis import compare
-from tests.pipeline.warehouse import KPIS, expected_dim_users, expected_from, kpi_tables, query, whole_tables
+from tests.pipeline.warehouse import (
+    KPIS,
+    dbt,
+    expected_dim_users,
+    expected_from,
+    kpi_tables,
+    query,
+    whole_tables,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LAB = Path(os.environ.get("LAB_DATA") or REPOSITORY.parent / "shared" / "data" / "lab")
@@ -145,6 +154,17 @@ def test_with_nothing_new_a_run_rebuilds_what_was_asked_for_and_no_number_change
     for name in KPIS:
         changed = [row for row in rows[name] if row not in second.rows[name]]
         assert {day for row in changed for day in _dates(row)} == {asked}, "built_at tells which rows were rebuilt"
+
+
+def test_every_dbt_test_holds_over_all_that_there_is(stack, second):
+    """A scheduled run tests what it touched; this is all data, and the unit tests of each formula."""
+    done = dbt(stack, "test")
+    assert done.returncode == 0, done.stdout[-3000:]
+    summary = re.search(r"PASS=(\d+) WARN=(\d+) ERROR=(\d+) SKIP=(\d+)", done.stdout)
+    assert summary, done.stdout[-3000:]
+    passed, warned, failed, skipped = map(int, summary.groups())
+    assert passed > 100
+    assert (warned, failed, skipped) == (0, 0, 0), done.stdout[-3000:]
 
 
 def test_a_full_refresh_changes_no_number(stack, second):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from local.environment import DBT_PROJECT
 from tests.expected.kpis import TABLES, Batch, catalogue, classify, expected_kpis, expected_users
 
 KPIS = ("listening_kpis_daily", "listening_kpis_hourly", "genre_kpis_daily", "top_artists_per_day")
@@ -20,6 +23,13 @@ WIDTHS = {
     "track_name": 4096,
     "album_name": 4096,
 }
+
+
+def dbt(stack: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run dbt by itself, outside Airflow, against the stack."""
+    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *arguments, "--target", "local"]
+    command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    return subprocess.run(command, env=stack.dbt_env(), capture_output=True, text=True, timeout=300)
 
 
 def query(stack: Any, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
