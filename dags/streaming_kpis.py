@@ -37,8 +37,8 @@ with DAG(
         "retry_delay": SETTINGS.retry_delay,
         "retry_exponential_backoff": True,
         "execution_timeout": SETTINGS.task_timeout,
+        "on_failure_callback": alerts.report_failure,
     },
-    on_failure_callback=alerts.on_run_failure(SETTINGS),
     params={
         "rebuild_from": Param(None, type=["null", "string"], format="date", description="First day to rebuild."),
         "rebuild_to": Param(None, type=["null", "string"], format="date", description="Last day to rebuild."),

@@ -1,23 +1,138 @@
-"""What a run that failed sends, and to whom."""
+"""What a run tells people: one message when it fails, one when it succeeds, and who gets them.
+
+A day on which no run succeeds at all is not seen from in here, where nothing may be running: the alarm
+``no-run-for-26-hours`` of the deployment watches for it.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
-from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
+from kpi_pipeline.settings import Settings, load
 
-from kpi_pipeline.settings import Settings
+_MARKERS = "manifests/alerts"
+_MOST_DAYS = 31
+
+log = logging.getLogger("airflow.task")
 
 
-def on_run_failure(settings: Settings) -> list[Any]:
-    """Return the callbacks of a failed run: one message to the alert topic, or none where no topic is set."""
-    if not settings.alert_topic_arn:
-        return []
-    return [
-        SnsNotifier(
-            aws_conn_id=settings.aws_conn_id,
-            target_arn=settings.alert_topic_arn,
-            subject="streaming_kpis failed",
-            message="The run {{ run_id }} of streaming_kpis failed: {{ reason | default('see its tasks', true) }}",
+def report_failure(context: Mapping[str, Any]) -> None:
+    """Say in one sentence why a task failed, in its log and, for the first task of a run, to the alert topic.
+
+    Airflow calls it once a task has no try left (``on_failure_callback``).
+
+    Args:
+        context: Airflow's context of the task, with its exception.
+    """
+    settings, instance, run = load(), context["ti"], context["dag_run"]
+    reason = one_sentence(context.get("exception"))
+    days = _days_of(settings, instance.task)
+    if days:
+        reason = f"{reason.rstrip('.')}, in the days {', '.join(days)}."
+    log.error("kpi_pipeline: %s failed: %s", instance.task_id, reason)
+    if settings.alert_topic_arn and _is_first(settings, f"{run.run_id}.{run.clear_number or 0}"):
+        _publish(
+            settings,
+            f"{run.dag_id} failed: {instance.task_id}",
+            f"The task {instance.task_id} of the run {run.run_id} failed.\n\nReason: {reason}\n\n"
+            f"Log: {instance.log_url}\n\nWhat to do: docs/runbook.md.",
         )
-    ]
+
+
+def report_success(settings: Settings, run: Any, figures: Mapping[str, float], warnings: list[str]) -> None:
+    """Send a run's figures to the alert topic; the subject says if there is something to look at.
+
+    Args:
+        settings: The pipeline's settings.
+        run: Airflow's run.
+        figures: Each figure by its name.
+        warnings: What dbt's tests warn of, a sentence each.
+    """
+    if not settings.alert_topic_arn:
+        return
+    notes = [f"{figures[name]:,} {name.replace('_', ' ')}" for name in ("rejects", "lines_refused") if figures[name]]
+    notes += [f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"] if warnings else []
+    lines = [f"{name.replace('_', ' ')}: {value:,}" for name, value in figures.items()]
+    lines += [f"Warning: {warning}" for warning in warnings]
+    if notes:
+        lines.append("How to look at them: docs/runbook.md.")
+    subject = f"{run.dag_id} succeeded" + (f", with {', '.join(notes)}" if notes else "")
+    _publish(settings, subject, f"The run {run.run_id} succeeded.\n\n" + "\n".join(lines))
+
+
+def keep_warnings(context: Mapping[str, Any]) -> None:
+    """Keep what dbt's tests warn of, as an XCom of their task, for the message at the run's end.
+
+    Cosmos calls it after each build (``on_warning_callback``).
+    """
+    warnings = [f"{name}: {text}" for name, text in zip(context["test_names"], context["test_results"], strict=True)]
+    if warnings:
+        context["ti"].xcom_push(key="warnings", value=warnings)
+
+
+def one_sentence(exception: object) -> str:
+    """Return what an exception says, in one line.
+
+    dbt says what failed on its first line and how on the next ones; a driver's error may have many lines.
+    """
+    text = str(exception or "").removeprefix("dbt invocation completed with errors: ")
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    if not lines:
+        return "the task ended without saying why: its process was killed, or ran out of time or memory"
+    return " ".join(lines[:3] if lines[0].endswith(")") else lines[:1])[:1000]
+
+
+def _days_of(settings: Settings, task: Any) -> list[str]:
+    """The days that a KPI's task has looked at: those which the run plans to rebuild, read from int_days_due."""
+    node = (getattr(task, "extra_context", None) or {}).get("dbt_node_config") or {}
+    models = [str(name).rpartition(".")[2] for name in (node.get("unique_id"), *(node.get("depends_on") or ()))]
+    models = models[:1] if node.get("resource_type") == "model" else models
+    if not node:
+        return []
+    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+
+    from kpi_pipeline.landing.errors import WAREHOUSE_ERRORS, explain
+
+    try:
+        hook = RedshiftSQLHook(redshift_conn_id=settings.redshift_conn_id, aws_conn_id=settings.aws_conn_id)
+        with closing(hook.get_conn()) as connection, connection.cursor() as cursor:
+            places = ", ".join(["%s"] * len(models))
+            cursor.execute(
+                f"select distinct listen_date from {settings.schema}.int_days_due where model_name in ({places})"
+                " order by listen_date",
+                models,
+            )
+            days = [str(row[0]) for row in cursor.fetchall()]
+    except WAREHOUSE_ERRORS as error:
+        log.warning("kpi_pipeline: the days of the failure are not known: %s", explain(error))
+        return []
+    return days if len(days) <= _MOST_DAYS else [*days[:_MOST_DAYS], f"and {len(days) - _MOST_DAYS} more"]
+
+
+def _is_first(settings: Settings, name: str) -> bool:
+    """Whether no other task of the run has failed yet: S3 makes the run's marker once, whoever asks for it first."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client = S3Hook(aws_conn_id=settings.aws_conn_id).get_conn()
+        client.put_object(Bucket=settings.artifact_bucket, Key=f"{_MARKERS}/{name}", Body=b"", IfNoneMatch="*")
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (409, 412):
+            return False
+        log.warning("kpi_pipeline: whether the run has been reported is not known, so it is reported again: %s", error)
+    except BotoCoreError as error:
+        log.warning("kpi_pipeline: whether the run has been reported is not known, so it is reported again: %s", error)
+    return True
+
+
+def _publish(settings: Settings, subject: str, message: str) -> None:
+    from airflow.providers.amazon.aws.hooks.sns import SnsHook
+
+    # SNS takes a subject of at most 100 ASCII characters in one line (API reference, Publish).
+    subject = re.sub(r"[^ -~]+", "?", subject)[:100]
+    SnsHook(aws_conn_id=settings.aws_conn_id).publish_to_target(settings.alert_topic_arn, message, subject)

@@ -6,14 +6,16 @@ The imports of hooks stand in the functions: they take a second that parsing a D
 from __future__ import annotations
 
 import logging
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.sdk import task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from kpi_pipeline import alerts
 from kpi_pipeline import settings as pipeline_settings
 from kpi_pipeline.sql import render
 
@@ -21,6 +23,25 @@ from kpi_pipeline.sql import render
 _COUNTS = ("files", "rows_landed", "lines_refused", "listens", "duplicates", "rejects", "days_rebuilt")
 
 log = logging.getLogger("airflow.task")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Let a task end in one sentence.
+
+    Raises:
+        AirflowFailException: What somebody has to mend: no retry.
+        AirflowException: What may be gone at the next try.
+    """
+    from kpi_pipeline.landing.errors import WAREHOUSE_ERRORS, LandingError, TransientLandingError, explain
+
+    try:
+        yield
+    except (LandingError, TransientLandingError, *WAREHOUSE_ERRORS) as error:
+        explained = error if isinstance(error, LandingError | TransientLandingError) else explain(error)
+        log.error("kpi_pipeline: %s", explained)
+        is_lasting = isinstance(explained, LandingError)
+        raise (AirflowFailException if is_lasting else AirflowException)(str(explained)) from None
 
 
 def _connect(settings: pipeline_settings.Settings) -> Any:
@@ -38,9 +59,18 @@ def _settings_with_buckets() -> pipeline_settings.Settings:
     return settings
 
 
+class ExplainedQueryOperator(SQLExecuteQueryOperator):
+    """SQL whose failure is one sentence."""
+
+    def execute(self, context: Any) -> Any:
+        """Run the statements; see :func:`_explained` for what is raised."""
+        with _explained():
+            return super().execute(context)
+
+
 def prepare(settings: pipeline_settings.Settings) -> SQLExecuteQueryOperator:
     """Make the landing tables where they are not there yet."""
-    return SQLExecuteQueryOperator(
+    return ExplainedQueryOperator(
         task_id="prepare",
         conn_id=settings.redshift_conn_id,
         sql=render("create_landing", schema=settings.landing_schema),
@@ -52,35 +82,26 @@ def prepare(settings: pipeline_settings.Settings) -> SQLExecuteQueryOperator:
 @task
 def land(table: str, run_id: str | None = None) -> None:
     """Land the new files of a table; skip where there are none."""
-    import redshift_connector
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from kpi_pipeline.landing import land as land_files
-    from kpi_pipeline.landing.errors import LandingError, explain
     from kpi_pipeline.landing.warehouse import Warehouse
 
     settings = _settings_with_buckets()
     s3 = S3Hook(aws_conn_id=settings.aws_conn_id).get_conn()
-    try:
-        with closing(_connect(settings)) as connection:
-            landed = land_files(table, settings, s3, Warehouse(connection, settings.landing_schema, run_id or ""))
-    except (LandingError, redshift_connector.Error) as error:
-        explained = error if isinstance(error, LandingError) else explain(error)
-        log.error("kpi_pipeline: %s", explained)
-        if isinstance(explained, LandingError):
-            raise AirflowFailException(str(explained)) from error
-        raise explained from error
+    with _explained(), closing(_connect(settings)) as connection:
+        landed = land_files(table, settings, s3, Warehouse(connection, settings.landing_schema, run_id or ""))
     if landed is None:
         raise AirflowSkipException(f"nothing new for {table}")
 
 
 @task
-def figures(run_id: str | None = None, dag_run: Any = None) -> dict[str, float]:
-    """Write what the run did: a row of ``pipeline_runs``, a line of the log, and the task's result."""
+def figures(run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> dict[str, float]:
+    """Write what the run did: a row of ``pipeline_runs``, a line of the log, the message, and the task's result."""
     settings = _settings_with_buckets()
     names = {"schema": settings.landing_schema, "marts": settings.schema}
     started, finished = dag_run.start_date.astimezone(UTC), datetime.now(UTC)
-    with closing(_connect(settings)) as connection, connection.cursor() as cursor:
+    with _explained(), closing(_connect(settings)) as connection, connection.cursor() as cursor:
         cursor.execute(render("run_figures", run_id="%s", **names), [_recorded(run_id)] * 3)
         counts = dict(zip(_COUNTS, map(int, cursor.fetchone()), strict=True))
         result = {**counts, "seconds": round((finished - started).total_seconds(), 1)}
@@ -91,13 +112,23 @@ def figures(run_id: str | None = None, dag_run: Any = None) -> dict[str, float]:
             **result,
         }
         values = ", ".join(["%s"] * len(row))
+        # A try whose COMMIT went through and whose answer did not has left a row already.
+        cursor.execute(f"delete from {settings.landing_schema}.pipeline_runs where run_id = %s", [run_id])
         cursor.execute(
             f"insert into {settings.landing_schema}.pipeline_runs ({', '.join(row)}) values ({values})",
             list(row.values()),
         )
         connection.commit()
     log.info("kpi_pipeline: %s", ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in result.items()))
+    alerts.report_success(settings, dag_run, result, _warnings(ti))
     return result
+
+
+def _warnings(instance: Any) -> list[str]:
+    """What dbt's tests of this run warn of: see :func:`~kpi_pipeline.alerts.keep_warnings`."""
+    builds = sorted(name for name in instance.task.dag.task_ids if name.startswith("transform."))
+    kept = instance.xcom_pull(task_ids=builds, key="warnings") or []
+    return [warning for warnings in kept if warnings for warning in warnings]
 
 
 def _recorded(run_id: str) -> str:

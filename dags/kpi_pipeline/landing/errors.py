@@ -1,8 +1,11 @@
-"""What landing says when it stops, in one sentence for the person who is woken up."""
+"""What the pipeline says when it stops, in one sentence for the person who is woken up."""
 
 from __future__ import annotations
 
-from typing import Any
+import struct
+
+import redshift_connector
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 
 class LandingError(Exception):
@@ -16,27 +19,83 @@ class TransientLandingError(Exception):
     """Something moved or broke while the load ran; it was rolled back, and the next try starts from what is there."""
 
 
-# What Redshift's message has in it, and what to do. Source: the error texts in Redshift's documentation.
+# A broken connection reaches the caller of redshift_connector as any of these, depending on the byte at which it broke.
+WAREHOUSE_ERRORS = (redshift_connector.Error, OSError, EOFError, struct.error)
+STORAGE_ERRORS = (ClientError, BotoCoreError)
+
+# What Redshift's message has in it, and what to do; the first that fits. Source: the error texts in Redshift's
+# documentation. None of them goes away by itself.
 _LASTING = (
-    ("permission denied", "grant the user of the Airflow connection what the message names"),
     ("password authentication failed", "check the user and the password of the Airflow connection"),
     ("disk full", "free space in the warehouse, or enlarge it"),
-    ("not authorized to assume", "attach the role of KPI_COPY_IAM_ROLE to the warehouse"),
+    ("authorized to assume", "attach the role of KPI_COPY_IAM_ROLE to the warehouse"),
     ("unauthorized", "attach the role of KPI_COPY_IAM_ROLE to the warehouse"),
-    ("access denied", "let the role of KPI_COPY_IAM_ROLE read the raw bucket"),
+    ("status 403", "let the role of KPI_COPY_IAM_ROLE read the raw and the artifact bucket"),
+    ("access denied", "let the role of KPI_COPY_IAM_ROLE read the raw and the artifact bucket"),
+    ("permission denied", "grant the user of the Airflow connection what the message names"),
+    ("must be owner", "grant the user of the Airflow connection what the message names"),
     ("does not exist", "run the task prepare, which makes the landing tables"),
 )
+# These look like one of the above and go away by themselves: an object that was deleted since it was listed.
+_PASSING = ("error nosuchkey", "status 404", "specified key does not exist")
+_WAIT = "the next try starts anew, and if none succeeds, look at the warehouse's status and at what else runs there"
+
+_BUCKET_CODES = ("NoSuchBucket",)
+_DENIED_CODES = ("AccessDenied", "403", "Forbidden", "AllAccessDisabled")
+_IDENTITY_CODES = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken")
+_REGION_CODES = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
+_MOVED_CODES = ("NoSuchKey", "404", "PreconditionFailed", "412")
 
 
 def explain(error: Exception) -> LandingError | TransientLandingError:
-    """Say what an error of redshift_connector means, and by its type whether trying again may help.
+    """Say what an error of the driver or the network means, and by its type whether trying again may help.
 
     What is not known to last is worth another try: a load is one transaction, and repeats nothing that was committed.
+
+    Args:
+        error: Any of :data:`WAREHOUSE_ERRORS`.
     """
-    details: Any = error.args[0] if error.args else type(error).__name__
-    message = details.get("M", str(details)) if isinstance(details, dict) else str(details)
-    sentence = " ".join(message.split()).rstrip(".")
-    for words, remedy in _LASTING:
-        if words in sentence.lower():
-            return LandingError(f"Redshift says: {sentence}. Nothing of this load was kept: {remedy}.")
-    return TransientLandingError(f"Redshift says: {sentence}. Nothing of this load was kept; it is tried again.")
+    sentence = _words(error)
+    if not any(words in sentence.lower() for words in _PASSING):
+        for words, remedy in _LASTING:
+            if words in sentence.lower():
+                return LandingError(f"Redshift says: {sentence}. Nothing of this transaction was kept: {remedy}.")
+    if not isinstance(error, redshift_connector.DatabaseError):
+        return TransientLandingError(f"The connection to Redshift broke ({sentence}): {_WAIT}.")
+    return TransientLandingError(f"Redshift says: {sentence}. Nothing of this transaction was kept: {_WAIT}.")
+
+
+def explain_storage(error: ClientError | BotoCoreError, url: str) -> LandingError | TransientLandingError:
+    """Say what an answer of S3, or none, means, and by its type whether trying again may help.
+
+    Args:
+        error: What boto3 raised, after the tries of its own.
+        url: What was asked for.
+    """
+    code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
+    if code in _BUCKET_CODES:
+        return LandingError(f"There is no bucket for {url}: check KPI_RAW_BUCKET and KPI_ARTIFACT_BUCKET.")
+    if code in _DENIED_CODES:
+        return LandingError(f"Access to {url} is denied: give the role of the workers the right to use it.")
+    if code in _IDENTITY_CODES or isinstance(error, NoCredentialsError):
+        return LandingError(f"S3 does not accept the credentials for {url}: check the connection of KPI_AWS_CONN_ID.")
+    if code in _REGION_CODES:
+        return LandingError(f"The bucket of {url} is in another region: set it in the connection of KPI_AWS_CONN_ID.")
+    if code in _MOVED_CODES:
+        return TransientLandingError(f"{url} was replaced or deleted since it was listed: the next try lists anew.")
+    answer = f"answered {code}" if code else f"did not answer ({' '.join(str(error).split()).rstrip('.')})"
+    return TransientLandingError(
+        f"S3 {answer} for {url}: the next try starts anew, and if none succeeds, look at the status of S3 in AWS."
+    )
+
+
+def _words(error: Exception) -> str:
+    """Return what an error says, in one line: redshift_connector hands over the fields of Redshift's own message."""
+    details = error.args[0] if error.args else ""
+    if isinstance(details, dict):
+        words = f"{details.get('M', '')} {details.get('D', '')}"
+    elif isinstance(error, redshift_connector.Error):
+        words = ": ".join(str(argument) for argument in error.args)
+    else:
+        words = str(error)
+    return " ".join(words.split()).rstrip(".") or type(error).__name__

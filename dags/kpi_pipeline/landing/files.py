@@ -6,16 +6,17 @@ import codecs
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from kpi_pipeline.landing.errors import LandingError, TransientLandingError
+from kpi_pipeline.landing.errors import STORAGE_ERRORS, LandingError, TransientLandingError, explain_storage
 from kpi_pipeline.landing.tables import Table
 
 _HEADER_BYTES = 64 * 1024
 _RAW_LINE_BYTES = 16_000
+MOST_REFUSED_LINES = 100_000
+"""COPY's own limit, MAXERROR: a load that has more refused lines is rolled back whatever its size."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,17 @@ def list_files(s3: Any, bucket: str, prefix: str, table: Table) -> tuple[list[Fi
 
     Raises:
         LandingError: There is no such bucket, or no access to it.
+        TransientLandingError: S3 did not answer, or with an error of its own.
     """
     found, others = [], []
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + table.listing)
-    try:
+    with _asking(f"s3://{bucket}/{prefix}"):
         for page in pages:
             for entry in page.get("Contents", ()):
                 if table.keys.fullmatch(entry["Key"][len(prefix) :]):
                     found.append(File(bucket, entry["Key"], entry["ETag"].strip('"'), entry["Size"]))
                 else:
                     others.append(entry["Key"])
-    except ClientError as error:
-        raise _explained(error, f"s3://{bucket}/{prefix}") from error
     return found, others
 
 
@@ -77,11 +77,12 @@ def read_header(s3: Any, file: File, table: Table) -> tuple[str, ...]:
 
     Raises:
         LandingError: A column is missing, unknown or repeated, or there is no header to read.
-        TransientLandingError: The object is another one by now.
+        TransientLandingError: The object is another one by now, or S3 did not hand it over.
     """
     if file.size == 0:
         raise LandingError(f"{file.url} is empty: it needs a header line with {_names(table.required)}.")
-    start = _get(s3, file, Range=f"bytes=0-{_HEADER_BYTES - 1}")["Body"].read()
+    with _asking(file.url):
+        start = _get(s3, file, Range=f"bytes=0-{_HEADER_BYTES - 1}").read()
     line = start.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0].removesuffix(b"\r")
     try:
         header = line.decode("utf-8")
@@ -122,61 +123,89 @@ def _names(columns: Iterable[str]) -> str:
 def write_manifest(s3: Any, bucket: str, key: str, files: Iterable[File]) -> str:
     """Write the manifest of a COPY and return its URL; an object that is absent fails the COPY (``mandatory``)."""
     entries = [{"url": file.url, "mandatory": True} for file in files]
-    try:
+    with _asking(f"s3://{bucket}/{key}"):
         s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({"entries": entries}).encode())
-    except ClientError as error:
-        raise _explained(error, f"s3://{bucket}/{key}") from error
     return f"s3://{bucket}/{key}"
 
 
 def check_unchanged(s3: Any, files: Iterable[File]) -> None:
     """Raise :class:`TransientLandingError` if an object is another one than the one that was listed."""
     for file in files:
-        try:
+        with _asking(file.url):
             etag = s3.head_object(Bucket=file.bucket, Key=file.key)["ETag"].strip('"')
-        except ClientError as error:
-            raise _explained(error, file.url) from error
         if etag != file.etag:
-            raise TransientLandingError(f"{file.url} was replaced while it was loaded; the load was rolled back.")
+            raise TransientLandingError(
+                f"{file.url} was replaced while it was loaded: the load was rolled back, and the next try lists anew."
+            )
 
 
-def read_lines(s3: Any, file: File, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
-    r"""Read lines of an object again.
+@dataclass(frozen=True)
+class Record:
+    r"""A record of a CSV file as it stands there, by its lines: more than one where a quote stays open at a line's end.
+
+    Attributes:
+        number: The first line; the header is line 1.
+        lines: Each line's text; bytes that are no UTF-8, and NUL, as ``\\x..`` escapes; cut at 16,000 bytes.
+    """
+
+    number: int
+    lines: list[str]
+
+
+def read_records(s3: Any, file: File, numbers: Iterable[int]) -> tuple[list[Record], int | None]:
+    """Read records of an object again, and count the object's lines where one of them has several.
 
     Args:
         s3: A boto3 S3 client.
         file: The file.
-        numbers: Which lines; the header is line 1.
+        numbers: The first line of each; the header is line 1.
 
-    Yields:
-        A line's number and text; bytes that are no UTF-8, and NUL, as ``\\x..`` escapes; cut at 16,000 bytes.
+    Returns:
+        The records, and how many lines the object has; None if it was not read to its end, since each is one line.
+
+    Raises:
+        TransientLandingError: The object is another one by now, or S3 did not hand it over.
     """
-    wanted = set(numbers)
+    wanted, records = set(numbers), []
     if not wanted:
-        return
-    last = max(wanted)
-    for number, line in enumerate(_get(s3, file)["Body"].iter_lines(chunk_size=1 << 20), start=1):
-        if number in wanted:
-            text = line[:_RAW_LINE_BYTES].decode("utf-8", errors="backslashreplace")
-            yield number, text.replace("\0", "\\x00")
-        if number >= last:
-            return
+        return records, None
+    last, number, is_open, has_open = max(wanted), 0, False, False
+    with _asking(file.url):
+        for number, line in enumerate(_lines(_get(s3, file)), start=1):
+            if is_open and len(records[-1].lines) < MOST_REFUSED_LINES:
+                records[-1].lines.append(_readable(line))
+            elif not is_open and number in wanted:
+                records.append(Record(number, [_readable(line)]))
+            if (is_open or number in wanted) and line.count(b'"') % 2:
+                is_open, has_open = not is_open, True
+            if number >= last and not has_open:
+                return records, None
+    return records, number
+
+
+def _lines(body: Any) -> Iterator[bytes]:
+    """Split at line feeds alone, as COPY counts lines: bytes.splitlines would also split at a bare carriage return."""
+    rest = b""
+    for chunk in body.iter_chunks(1 << 20):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def _readable(line: bytes) -> str:
+    text = line.removesuffix(b"\r")[:_RAW_LINE_BYTES].decode("utf-8", errors="backslashreplace")
+    return text.replace("\0", "\\x00")
 
 
 def _get(s3: Any, file: File, **options: str) -> Any:
+    return s3.get_object(Bucket=file.bucket, Key=file.key, IfMatch=file.etag, **options)["Body"]
+
+
+@contextmanager
+def _asking(url: str) -> Iterator[None]:
+    """Explain what S3 answers, or that it does not; a body that breaks off too."""
     try:
-        return s3.get_object(Bucket=file.bucket, Key=file.key, IfMatch=file.etag, **options)
-    except ClientError as error:
-        raise _explained(error, file.url) from error
-
-
-def _explained(error: ClientError, url: str) -> Exception:
-    """Say what an answer of S3 means here, and whether trying again may help."""
-    code = error.response.get("Error", {}).get("Code", "")
-    if code == "NoSuchBucket":
-        return LandingError(f"There is no bucket for {url}: check KPI_RAW_BUCKET and KPI_ARTIFACT_BUCKET.")
-    if code in ("AccessDenied", "403", "Forbidden", "AllAccessDisabled"):
-        return LandingError(f"Access to {url} is denied: give the role of the workers the right to use it.")
-    if code in ("NoSuchKey", "404", "PreconditionFailed", "412"):
-        return TransientLandingError(f"{url} was replaced or deleted since it was listed.")
-    return TransientLandingError(f"S3 answered {code or 'with an error'} for {url}: {error}")
+        yield
+    except STORAGE_ERRORS as error:
+        raise explain_storage(error, url) from error

@@ -12,7 +12,7 @@ from kpi_pipeline.landing import files as s3_files
 from kpi_pipeline.landing.errors import LandingError
 from kpi_pipeline.landing.files import File
 from kpi_pipeline.landing.tables import TABLES, Table
-from kpi_pipeline.landing.warehouse import CopyFailed, LoadedFile, Warehouse
+from kpi_pipeline.landing.warehouse import CopyFailed, LoadedFile, Refusal, Warehouse
 from kpi_pipeline.settings import Settings
 
 log = logging.getLogger("airflow.task")
@@ -116,21 +116,25 @@ def _load(
         for manifest in manifests:
             loaded += warehouse.copy(table, manifest.url, manifest.columns, manifest.files, settings.copy_iam_role)
     except CopyFailed as failure:
-        raise _refuse_load(table, settings, s3, warehouse, failure.files) from None
-    if any(len(file.refusals) > 10 and len(file.refusals) > file.line_count / 100 for file in loaded):
-        raise _refuse_load(table, settings, s3, warehouse, loaded)
+        raise _refuse_load(table, settings, warehouse, _with_raw_lines(s3, failure.files)) from None
+    loaded = _with_raw_lines(s3, loaded)
+    if any(_has_too_many_refusals(file) for file in loaded):
+        raise _refuse_load(table, settings, warehouse, loaded)
     if table.is_snapshot and not settings.allow_smaller_snapshots:
         _check_size(table, loaded[0], count_before)
     s3_files.check_unchanged(s3, [file.file for file in loaded])
-    warehouse.record(table, _with_raw_lines(s3, loaded))
+    warehouse.record(table, loaded)
     return loaded
 
 
-def _refuse_load(
-    table: Table, settings: Settings, s3: Any, warehouse: Warehouse, loaded: list[LoadedFile]
-) -> LandingError:
+def _has_too_many_refusals(file: LoadedFile) -> bool:
+    refused = len(file.refusals)
+    return refused >= s3_files.MOST_REFUSED_LINES or (refused > 10 and refused > file.line_count / 100)
+
+
+def _refuse_load(table: Table, settings: Settings, warehouse: Warehouse, loaded: list[LoadedFile]) -> LandingError:
     """Roll the load back, keep its refused lines, and return what to say of the file that has most of them."""
-    warehouse.rollback_keeping(table, _with_raw_lines(s3, loaded))
+    warehouse.rollback_keeping(table, loaded)
     worst = max(loaded, key=lambda file: len(file.refusals))
     of_all = f" of {worst.line_count}" if worst.line_count else ""
     first = f" The first is line {worst.refusals[0].line_number}: {worst.refusals[0].reason}." if worst.refusals else ""
@@ -154,12 +158,35 @@ def _check_size(table: Table, loaded: LoadedFile, count_before: int | None) -> N
 
 def _with_raw_lines(s3: Any, loaded: list[LoadedFile]) -> list[LoadedFile]:
     """Add the text of the refused lines, which Redshift's system tables do not have."""
-    with_lines = []
-    for file in loaded:
-        lines = dict(s3_files.read_lines(s3, file.file, [refusal.line_number for refusal in file.refusals]))
-        refusals = tuple(replace(refusal, raw_line=lines.get(refusal.line_number, "")) for refusal in file.refusals)
-        with_lines.append(replace(file, refusals=refusals))
-    return with_lines
+    return [_with_raw_lines_of(s3, file) for file in loaded]
+
+
+def _with_raw_lines_of(s3: Any, file: LoadedFile) -> LoadedFile:
+    """Add the text of a file's refused lines, and the lines that these took with them.
+
+    A quote that is opened and not closed makes one record of all lines up to the next quote: COPY reports one refused
+    line, and the others would be lost unseen. They are refused lines too. Whether COPY took them along shows in the
+    lines that it read: fewer than the file has.
+    """
+    records, line_count = s3_files.read_records(s3, file.file, [refusal.line_number for refusal in file.refusals])
+    by_number = {record.number: record for record in records}
+    following = sum(len(record.lines) - 1 for record in records)
+    is_each_read = line_count is None or 0 < line_count - 1 < file.line_count + following
+    refusals = []
+    for refusal in file.refusals:
+        record = by_number.get(refusal.line_number)
+        if record is None:
+            # A line that an open quote before it has taken along, which COPY has nonetheless read by itself.
+            refusals.append(refusal)
+            continue
+        refusals.append(replace(refusal, raw_line=record.lines[0]))
+        if not is_each_read:
+            reason = f"Part of the record that line {record.number} opens with a quote."
+            refusals += [
+                Refusal(number, "", reason, line)
+                for number, line in enumerate(record.lines[1:], start=record.number + 1)
+            ]
+    return replace(file, refusals=tuple(refusals), line_count=file.line_count + len(refusals) - len(file.refusals))
 
 
 def _some(names: list[str]) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import redshift_connector
 
-from kpi_pipeline.landing.errors import LandingError
+from kpi_pipeline.landing.errors import WAREHOUSE_ERRORS, LandingError, TransientLandingError
 from kpi_pipeline.landing.files import File
 from kpi_pipeline.landing.tables import Table
 from kpi_pipeline.sql import render
@@ -70,17 +70,27 @@ class Warehouse:
         try:
             yield
         except Exception:
-            self._connection.rollback()
+            # A broken connection can't be asked to, and needs not be: Redshift rolls back what it did.
+            with suppress(*WAREHOUSE_ERRORS):
+                self._connection.rollback()
             raise
         self._connection.commit()
 
     def lock(self, table: Table) -> None:
-        """Wait for other loads of the table.
+        """Wait for other loads of the table, and make sure that the transaction's time names no batch yet.
 
         It must be the transaction's first statement: at SNAPSHOT isolation the first one that reads fixes what the
         transaction sees, and a snapshot taken before the wait would miss what the other load did.
+
+        Raises:
+            TransientLandingError: A batch of the table has this very time: the later one would pass for transformed.
         """
         self._execute(f"lock {self._schema}.lock_{table.name}")
+        if self._query("batches_of_this_time", table=table.name)[0][0]:
+            raise TransientLandingError(
+                f"Another load of {table.name} began in the same microsecond, and the two could not be told apart by "
+                f"their time: nothing was loaded, and the next try has another time."
+            )
 
     def keep_new(self, table: Table, files: list[File]) -> list[File]:
         """Return the files that are to be loaded.
@@ -95,7 +105,7 @@ class Warehouse:
     def count_of_newest(self, table: Table) -> int | None:
         """Return the rows that the newest version of a snapshot had, or None where none has landed."""
         rows = self._query("newest_versions", table=table.name)
-        return int(rows[0][2]) if rows else None
+        return int(max(rows, key=lambda row: row[3])[2]) if rows else None
 
     def delete_rows(self, table: Table) -> None:
         """Empty a snapshot's table. TRUNCATE would commit the transaction."""

@@ -7,6 +7,7 @@ number_versions as (
         key,
         etag,
         landed_count,
+        copy_id,
         row_number() over (partition by key order by copy_id desc) as version_number
     from {{ schema }}.loaded_files
     where table_name = '{{ table }}'
@@ -16,6 +17,7 @@ number_versions as (
 select
     key,
     etag,
-    landed_count
+    landed_count,
+    copy_id
 from number_versions
 where version_number = 1;
