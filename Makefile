@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format up down status reset manifest clean
+.PHONY: help setup demo test lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -26,7 +26,7 @@ test: $(STAMP) ## run the tests (ARGS="-k name" for some of them)
 lint: $(STAMP) ## check Python, SQL and YAML
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
-	@$(BIN)/python -m local lint
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests dags/kpi_pipeline/sql
 	@$(BIN)/yamllint --strict .
 
 format: $(STAMP) ## format Python, and fix what ruff can fix
@@ -51,6 +51,18 @@ manifest: $(STAMP) ## make the dbt manifest that Cosmos renders the DAG from, if
 clean: down ## stop everything and delete what the targets made, .venv excepted
 	@rm -rf .local dbt_project/target dbt_project/logs .pytest_cache .ruff_cache .hypothesis
 
+deploy: $(STAMP) ## bring an environment to a version: ENV=dev [VERSION=tag or commit]
+	@$(BIN)/python -m deploy deploy "$(ENV)" --version "$(VERSION)"
+
+deploy-plan: $(STAMP) ## show what `make deploy` would change, and change nothing: ENV=dev [VERSION=...]
+	@$(BIN)/python -m deploy plan "$(ENV)" --version "$(VERSION)"
+
+mwaa-check: $(STAMP) ## run the DAG as MWAA would, against the local stack (minutes; PYTHON312=... names its Python)
+	@$(BIN)/python -m deploy mwaa-check
+
+smoke: $(STAMP) ## run the pipeline twice in a scratch schema of a real warehouse: TARGET=prod
+	@$(BIN)/python -m deploy smoke "$(TARGET)"
+
 $(STAMP): requirements.txt requirements-local.txt constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.12 or 3.11 is needed, with venv. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c '$(SUPPORTED)' || { echo "$(PYTHON) is not a Python 3.12 or 3.11 with venv." >&2; exit 1; }
@@ -60,6 +72,6 @@ $(STAMP): requirements.txt requirements-local.txt constraints.txt
 		rm -rf .venv && "$(PYTHON)" -m venv .venv; \
 	fi
 	@echo "  installing the pinned requirements; the first time takes a minute or two"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 10 --timeout 60 \
+	@PIP_DEFAULT_TIMEOUT=$${PIP_DEFAULT_TIMEOUT:-60} $(BIN)/python -m pip install -qq --disable-pip-version-check --retries 10 \
 		--requirement requirements-local.txt --constraint constraints.txt
 	@touch $(STAMP)

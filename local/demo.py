@@ -75,7 +75,11 @@ def _show_run(stack: Stack, console: Console, contents: Contents, built_before: 
     run = dict(zip(names, rows[0], strict=True))
     table = _table(console, "What the run did (landing.pipeline_runs)")
     figures = ("files", "rows_landed", "lines_refused", "listens", "duplicates", "rejects", "days_rebuilt", "seconds")
-    _columns(table, *(name.replace("rows_", "").replace("lines_", "") for name in figures), left=())
+    _columns(
+        table,
+        *(name.removeprefix("rows_").removeprefix("lines_").removesuffix("_rebuilt") for name in figures),
+        left=(),
+    )
     table.add_row(*(f"{run[name]:,.0f}" for name in figures))
     console.print(table)
     _, built = query(
@@ -100,7 +104,7 @@ def _show_days(stack: Stack, console: Console) -> date | None:
         " ORDER BY listen_date DESC LIMIT 7) AS newest ORDER BY listen_date",
     )
     table = _table(console, "analytics.listening_kpis_daily")
-    _columns(table, "listen_date", "listen_count", "unique_listeners", "unique_tracks", "track_diversity_index")
+    _columns(table, "listen_date", "listen_count", "unique_listeners", "unique_tracks", "diversity_index")
     for row in rows:
         table.add_row(str(row[0]), f"{row[1]:,}", f"{row[2]:,}", f"{row[3]:,}", f"{row[4]:.4f}")
     console.print(table)
@@ -153,12 +157,11 @@ def _show_artists(stack: Stack, console: Console, day: date) -> None:
 def _show_next(console: Console) -> None:
     console.print("[bold]What to try next[/bold]")
     for command, what in (
-        ("make demo", "the next day arrives, and late rows with it"),
-        ("make up", "Airflow with its UI and the dbt docs"),
-        ('.venv/bin/python -m local sql "SELECT ..."', "ask the warehouse"),
+        ("make demo", "the next day, and late rows with it"),
+        ("make up", "Airflow's UI, the dbt docs"),
+        ('.venv/bin/python -m local sql "SELECT ..."', "a query"),
         (".venv/bin/python -m local run --raw DIR", "files of your own"),
-        ("make reset", "empty the buckets and the warehouse"),
-        ("make down", "stop everything"),
+        ("make reset; make down", "empty everything; stop everything"),
     ):
         console.print(f"  {command:<43} {what}", markup=False)
 
