@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 .PHONY: help setup demo test lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## make .venv with the pinned requirements (the other targets do it by themselves)
 

@@ -45,12 +45,21 @@ class DbtArtifacts:
 
     @cached_property
     def _made(self) -> dict[str, bytes]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "KPI_", "REDSHIFT_"))}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "KPI_", "REDSHIFT_"))
+        }
         with tempfile.TemporaryDirectory(prefix="kpi-dbt-") as scratch:
             # The docs need no warehouse either: their catalogue is empty, and the models' SQL stays uncompiled.
             for words in (["parse"], ["docs", "generate", "--no-compile", "--empty-catalog", "--static"]):
                 command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", *words]
-                command += ["--project-dir", str(self._project), "--profiles-dir", str(self._project), "--target", "prod"]
+                command += [
+                    "--project-dir",
+                    str(self._project),
+                    "--profiles-dir",
+                    str(self._project),
+                    "--target",
+                    "prod",
+                ]
                 command += ["--target-path", scratch, "--log-path", f"{scratch}/logs"]
                 environment = {**inherited, **self._environment}
                 result = subprocess.run(
@@ -76,7 +85,16 @@ def plugins(tree: Path, wheels: Path | None) -> bytes:
         return _zip(wheels)
     with tempfile.TemporaryDirectory(prefix="kpi-wheels-") as directory:
         python, *platforms = TARGET
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--dest", directory]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--dest",
+            directory,
+        ]
         command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
         command += [word for platform in platforms for word in ("--platform", platform)]
         command += ["--requirement", str(tree / "requirements.txt"), "--constraint", str(tree / "constraints.txt")]
@@ -85,7 +103,11 @@ def plugins(tree: Path, wheels: Path | None) -> bytes:
         except subprocess.TimeoutExpired:
             raise DeployError(f"pip did not download the wheels within {_MINUTES} minutes.") from None
         if result.returncode != 0:
-            lines = [line for line in result.stderr.splitlines() if "ERROR" in line] or result.stderr.splitlines() or ["no reason"]
+            lines = (
+                [line for line in result.stderr.splitlines() if "ERROR" in line]
+                or result.stderr.splitlines()
+                or ["no reason"]
+            )
             raise DeployError(f"pip can't download the wheels: {lines[-1].strip()}")
         return _zip(Path(directory))
 

@@ -14,7 +14,11 @@ from deploy import build
 from deploy.errors import DeployError
 
 PROJECT = "dags/dbt_project/"
-MANIFEST, PARTIAL_PARSE, DOCS = f"{PROJECT}target/manifest.json", f"{PROJECT}target/partial_parse.msgpack", "docs/release.html"
+MANIFEST, PARTIAL_PARSE, DOCS = (
+    f"{PROJECT}target/manifest.json",
+    f"{PROJECT}target/partial_parse.msgpack",
+    "docs/release.html",
+)
 REQUIREMENTS, STARTUP, PLUGINS, CONSTRAINTS = "requirements.txt", "startup.sh", "plugins.zip", "dags/constraints.txt"
 # MWAA takes these by their version, at an update of the environment; it syncs the rest of dags/ all the time.
 VERSIONED = {REQUIREMENTS: "RequirementsVersion", STARTUP: "StartupVersion", PLUGINS: "PluginsVersion"}
@@ -61,7 +65,10 @@ def items(tree: Path, parse_environment: Mapping[str, str], wheels: Path | None 
         DeployError: The version was made for another dbt than the one that is installed here.
     """
     found = [_file(f"dags/{path.relative_to(tree / 'dags').as_posix()}", path) for path in _files(tree / "dags")]
-    project = [_file(f"{PROJECT}{path.relative_to(tree / 'dbt_project').as_posix()}", path) for path in _files(tree / "dbt_project")]
+    project = [
+        _file(f"{PROJECT}{path.relative_to(tree / 'dbt_project').as_posix()}", path)
+        for path in _files(tree / "dbt_project")
+    ]
     found += project
     found.append(_file("dags/.airflowignore", tree / "deploy" / "airflowignore"))
     found.append(_file(CONSTRAINTS, tree / "constraints.txt"))
@@ -70,8 +77,14 @@ def items(tree: Path, parse_environment: Mapping[str, str], wheels: Path | None 
     _check_dbt(text)
     found.append(_text(REQUIREMENTS, requirements(text)))
     made = build.DbtArtifacts(tree, parse_environment)
-    source = _hash(*(f"{item.key} {item.digest}" for item in project), json.dumps(dict(parse_environment), sort_keys=True), text)
-    found += [Item(MANIFEST, source, made.manifest), Item(PARTIAL_PARSE, source, made.partial_parse), Item(DOCS, source, made.docs)]
+    source = _hash(
+        *(f"{item.key} {item.digest}" for item in project), json.dumps(dict(parse_environment), sort_keys=True), text
+    )
+    found += [
+        Item(MANIFEST, source, made.manifest),
+        Item(PARTIAL_PARSE, source, made.partial_parse),
+        Item(DOCS, source, made.docs),
+    ]
     wanted = _hash(text, (tree / "constraints.txt").read_text(encoding="utf-8"), *build.TARGET)
     found.append(Item(PLUGINS, wanted, lambda: build.plugins(tree, wheels)))
     return found

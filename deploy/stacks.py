@@ -100,7 +100,9 @@ class Stacks:
                 return False
             raise DeployError(f"CloudFormation refuses the stack {name}: {message}") from None
         except WaiterError:
-            raise DeployError(f"The stack {name} failed: {self._reason(name) or 'CloudFormation gives no reason'}") from None
+            raise DeployError(
+                f"The stack {name} failed: {self._reason(name) or 'CloudFormation gives no reason'}"
+            ) from None
         return True
 
     def is_due(self, stack: Stack, template: str, parameters: Mapping[str, str]) -> bool:
@@ -140,20 +142,25 @@ class Stacks:
             return
         if stack.status.endswith("_IN_PROGRESS") and not stack.status.startswith("ROLLBACK"):
             raise DeployError(f"The stack {name} is being changed already ({stack.status}): wait until that has ended.")
+        if stack.status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
+            raise DeployError(
+                f"The stack {name} was never whole ({stack.status}), and CloudFormation updates no such stack: delete "
+                f"it (aws cloudformation delete-stack --stack-name {name}) and deploy again."
+            )
         raise DeployError(
-            f"The stack {name} is in the state {stack.status}, out of which CloudFormation updates nothing: delete the "
-            "stack (its data stay: buckets, key and warehouse are retained) and deploy again."
+            f"The stack {name} is in the state {stack.status}: bring it back to where it was "
+            f"(aws cloudformation continue-update-rollback --stack-name {name}) and deploy again."
         )
 
     def _reason(self, name: str, depth: int = 0) -> str:
         """Return the first failure of a stack's newest change, from the nested stack in which it happened."""
         events = self._client.describe_stack_events(StackName=name)["StackEvents"]
         failed = []
-        for event in events:  # the newest first
-            if event["PhysicalResourceId"] == event["StackId"] and event["ResourceStatus"].endswith("_IN_PROGRESS"):
-                if "ROLLBACK" not in event["ResourceStatus"] and "CLEANUP" not in event["ResourceStatus"]:
-                    break
-            if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
+        for event in events:  # the newest first, back to where the newest change began
+            status, own = event["ResourceStatus"], event["PhysicalResourceId"] == event["StackId"]
+            if own and status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"):
+                break
+            if status.endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
                 failed.append(event)
         if not failed:
             return ""

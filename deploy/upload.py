@@ -95,11 +95,15 @@ class Bucket:
     def versions(self) -> Mapping[str, str]:
         """Return the S3 versions that MWAA is told, by parameter of the root template."""
         return {
-            parameter: self.record.files[key]["version"] for key, parameter in VERSIONED.items() if key in self.record.files
+            parameter: self.record.files[key]["version"]
+            for key, parameter in VERSIONED.items()
+            if key in self.record.files
         }
 
     def _put(self, item: Item) -> dict[str, str]:
-        kind = next((kind for ending, kind in CONTENT_TYPES.items() if item.key.endswith(ending)), "text/plain; charset=utf-8")
+        kind = next(
+            (kind for ending, kind in CONTENT_TYPES.items() if item.key.endswith(ending)), "text/plain; charset=utf-8"
+        )
         put = self._s3.put_object(Bucket=self._name, Key=item.key, Body=item.read(), ContentType=kind)
         return {"digest": item.digest, "etag": put["ETag"].strip('"'), "version": put.get("VersionId", "none")}
 

@@ -1,0 +1,166 @@
+"""Whether what was deployed works: asked of AWS itself, and told as it was answered."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+DAG, POOL = "streaming_kpis", "transform"
+OK, FAILED, UNKNOWN = "ok", "FAILED", "not checked"
+# MWAA syncs dags/ every half minute and parses it then.
+PATIENCE_SECONDS, POLL_SECONDS = 600, 15
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check found.
+
+    Attributes:
+        name: What was looked at.
+        state: OK, FAILED, or UNKNOWN where nobody could be asked.
+        text: What was found, or why nothing was.
+    """
+
+    name: str
+    state: str
+    text: str
+
+
+class Unanswered(Exception):
+    """An endpoint that is not AWS has no such service."""
+
+
+def ask(call: Callable[..., Any], emulated: bool, **arguments: Any) -> Any:
+    """Call AWS.
+
+    Args:
+        call: The method of a boto3 client.
+        emulated: Whether the endpoint is something else than AWS, which need not have every service.
+        arguments: The method's.
+
+    Raises:
+        Unanswered: The endpoint is not AWS and has no such service.
+    """
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if emulated and (status >= 500 or status in (403, 404, 405)) and not _is_of_service(error):
+            raise Unanswered from error
+        raise
+    except BotoCoreError as error:
+        if emulated:
+            raise Unanswered from error
+        raise
+
+
+def _is_of_service(error: ClientError) -> bool:
+    return error.response.get("Error", {}).get("Code", "").endswith(("NotFoundException", "ValidationException"))
+
+
+def workgroup(client: Any, name: str, emulated: bool) -> Check:
+    """Check that Redshift is there and answers to nobody outside."""
+    title = "Redshift"
+    try:
+        found = ask(client.get_workgroup, emulated, workgroupName=name)["workgroup"]
+    except Unanswered:
+        return Check(title, UNKNOWN, "this endpoint has no Redshift Serverless")
+    except ClientError as error:
+        return Check(title, FAILED, str(error))
+    if found.get("publiclyAccessible"):
+        return Check(title, FAILED, f"the workgroup {name} is open to the internet")
+    if found["status"] != "AVAILABLE":
+        return Check(title, FAILED, f"the workgroup {name} is {found['status']}")
+    return Check(title, OK, f"the workgroup {name} is available")
+
+
+def environment(client: Any, name: str, emulated: bool) -> Check:
+    """Check that MWAA is there and that its last update went through."""
+    title = "Airflow"
+    try:
+        found = ask(client.get_environment, emulated, Name=name)["Environment"]
+    except Unanswered:
+        return Check(title, UNKNOWN, "this endpoint has no MWAA")
+    except ClientError as error:
+        return Check(title, FAILED, str(error))
+    update = found.get("LastUpdate", {})
+    if update.get("Status") == "FAILED":
+        reason = update.get("Error", {}).get("ErrorMessage", "MWAA gives no reason")
+        return Check(title, FAILED, f"the last update of {name} failed: {reason}")
+    if found["Status"] != "AVAILABLE":
+        return Check(title, FAILED, f"the environment {name} is {found['Status']}")
+    return Check(title, OK, f"{name} is available, with Airflow {found.get('AirflowVersion', '?')}")
+
+
+class Airflow:
+    """Airflow's own API, through MWAA.
+
+    Args:
+        client: A boto3 MWAA client.
+        name: The environment.
+        wait: Waits a number of seconds.
+    """
+
+    def __init__(self, client: Any, name: str, wait: Callable[[float], None] = time.sleep) -> None:
+        self._client, self._name, self._wait = client, name, wait
+
+    def pool(self) -> Check:
+        """Make the pool that keeps two dbt builds apart, if it is not there: without it no task of dbt starts."""
+        title = f"pool {POOL}"
+        if self._call("GET", f"/pools/{POOL}") is not None:
+            return Check(title, OK, "is there")
+        body = {"name": POOL, "slots": 1, "description": "One dbt build at a time.", "include_deferred": True}
+        if self._call("POST", "/pools", body) is None:
+            return Check(
+                title, FAILED, f"Airflow does not take it: make a pool {POOL} of one slot in its UI (Admin > Pools)"
+            )
+        return Check(title, OK, "made, with one slot")
+
+    def dag(self) -> Check:
+        """Check that the DAG is there, without an import error; waits while MWAA syncs it."""
+        title, waited = f"DAG {DAG}", 0
+        while True:
+            broken = (self._call("GET", "/importErrors") or {}).get("import_errors", [])
+            if broken:
+                lines = str(broken[0].get("stack_trace", "")).strip().splitlines() or ["no reason"]
+                return Check(title, FAILED, f"{broken[0].get('filename', '?')} can't be imported: {lines[-1]}")
+            found = self._call("GET", f"/dags/{DAG}")
+            if found is not None:
+                paused = "paused: unpause it in the UI" if found.get("is_paused") else "scheduled"
+                return Check(title, OK, f"is parsed and {paused}")
+            if waited >= PATIENCE_SECONDS:
+                return Check(
+                    title,
+                    FAILED,
+                    f"Airflow does not know it after {PATIENCE_SECONDS} seconds; look at the DAG processing log",
+                )
+            self._wait(POLL_SECONDS)
+            waited += POLL_SECONDS
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """Return the answer; None where there is nothing of that name."""
+        arguments = {"Name": self._name, "Method": method, "Path": path, **({"Body": dict(body)} if body else {})}
+        try:
+            answer = self._client.invoke_rest_api(**arguments)
+        except ClientError as error:
+            if error.response.get("RestApiStatusCode") in (404, 409):
+                return None
+            raise
+        content = answer.get("RestApiResponse", {})
+        return json.loads(content) if isinstance(content, str) else content
+
+
+def airflow_checks(client: Any, name: str, wait: Callable[[float], None] = time.sleep) -> list[Check]:
+    """Run the checks inside Airflow; that its API can't be reached is a check that failed, with its reason."""
+    airflow, found = Airflow(client, name, wait), []
+    for title, check in ((f"pool {POOL}", airflow.pool), (f"DAG {DAG}", airflow.dag)):
+        try:
+            found.append(check())
+        except (ClientError, BotoCoreError) as error:
+            found.append(Check(title, FAILED, f"MWAA does not pass the question on to Airflow: {error}"))
+    return found

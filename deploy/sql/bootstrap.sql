@@ -1,0 +1,29 @@
+-- Who may do what in the warehouse. Sent as the administrator at every deployment: each statement either can be repeated
+-- or stands under a query ('unless') that tells whether it is needed. Redshift's objects belong to users, not to roles:
+-- the role etl owns landing and marts through its one member, the user that the execution role logs in as.
+
+-- unless: select 1 from svv_roles where role_name = 'etl'
+create role etl;
+
+-- unless: select 1 from svv_roles where role_name = 'analyst'
+create role analyst;
+
+-- unless: select 1 from pg_user where usename = {{ user | literal }}
+create user {{ user | identifier }} password disable;
+
+-- unless: select 1 from svv_user_grants where user_name = {{ user | literal }} and role_name = 'etl'
+grant role etl to {{ user | identifier }};
+
+-- `create schema if not exists` asks for this right even where the schema exists.
+grant create on database {{ database | identifier }} to role etl;
+
+create schema if not exists {{ landing | identifier }} authorization {{ user | identifier }};
+
+create schema if not exists {{ marts | identifier }} authorization {{ user | identifier }};
+
+grant usage, create on schema {{ landing | identifier }} to role etl;
+
+grant usage, create on schema {{ marts | identifier }} to role etl;
+
+-- What an analyst reads is granted model by model, by dbt; nothing of it is in landing.
+grant usage on schema {{ marts | identifier }} to role analyst;

@@ -1,0 +1,192 @@
+"""SQL for the warehouse: through the Data API in production, through a driver's connection elsewhere."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+
+from jinja2 import Environment, StrictUndefined
+
+from deploy.errors import DeployError
+
+SQL = Path(__file__).parent / "sql"
+_GUARD = re.compile(r"^-- unless: (?P<query>.+)$", re.MULTILINE)
+Row = tuple[Any, ...]
+
+
+class Warehouse(Protocol):
+    """What the commands need of a warehouse."""
+
+    def query(self, statement: str) -> list[Row]:
+        """Run one statement and return its rows."""
+
+    def transaction(self, statements: Sequence[str]) -> None:
+        """Run statements in one transaction: all of them, or none."""
+
+
+class Connection:
+    """A warehouse behind a DB-API connection of redshift_connector.
+
+    Args:
+        connection: The connection.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def query(self, statement: str) -> list[Row]:
+        """Run one statement, commit it and return its rows."""
+        try:
+            with closing(self._connection.cursor()) as cursor:
+                cursor.execute(statement)
+                rows = [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+            self._connection.commit()
+        except BaseException:
+            self._connection.rollback()
+            raise
+        return rows
+
+    def transaction(self, statements: Sequence[str]) -> None:
+        """Run statements in one transaction."""
+        self._connection.rollback()
+        try:
+            with closing(self._connection.cursor()) as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+            self._connection.commit()
+        except BaseException:
+            self._connection.rollback()
+            raise
+
+
+class DataApi:
+    """A Redshift Serverless workgroup, reached without a route to it and without a password.
+
+    Args:
+        client: A boto3 client of redshift-data.
+        workgroup: The workgroup.
+        database: The database.
+        secret: The ARN of the administrator's secret; Redshift itself keeps the password there.
+        wait: Waits a number of seconds.
+        patience: Seconds until a statement is given up.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        *,
+        workgroup: str,
+        database: str,
+        secret: str,
+        wait: Callable[[float], None] = time.sleep,
+        patience: int = 900,
+    ) -> None:
+        self._client, self._wait, self._patience = client, wait, patience
+        self._where = {"WorkgroupName": workgroup, "Database": database, "SecretArn": secret}
+
+    def query(self, statement: str) -> list[Row]:
+        """Run one statement and return its rows.
+
+        Raises:
+            DeployError: Redshift refused it, or did not end it in time.
+        """
+        identifier = self._client.execute_statement(Sql=statement, **self._where)["Id"]
+        if not self._finish(identifier).get("HasResultSet"):
+            return []
+        rows, token = [], {}
+        while True:
+            page = self._client.get_statement_result(Id=identifier, **token)
+            rows += [tuple(_value(field) for field in record) for record in page["Records"]]
+            if not page.get("NextToken"):
+                return rows
+            token = {"NextToken": page["NextToken"]}
+
+    def transaction(self, statements: Sequence[str]) -> None:
+        """Run statements in one transaction, as the Data API does a batch.
+
+        Raises:
+            DeployError: Redshift refused one of them, so none took effect, or did not end them in time.
+        """
+        self._finish(self._client.batch_execute_statement(Sqls=list(statements), **self._where)["Id"])
+
+    def _finish(self, identifier: str) -> dict[str, Any]:
+        waited = 0.0
+        while True:
+            answer = self._client.describe_statement(Id=identifier)
+            status = answer["Status"]
+            if status == "FINISHED":
+                return answer
+            if status in ("FAILED", "ABORTED"):
+                raise DeployError(f"Redshift says: {answer.get('Error') or status}")
+            if waited >= self._patience:
+                raise DeployError(
+                    f"Redshift did not end a statement within {self._patience} seconds (Data API {identifier})."
+                )
+            self._wait(1.0)
+            waited += 1.0
+
+
+def literal(value: object) -> str:
+    """Return a value as an SQL string; a backslash escapes in Redshift's strings."""
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def identifier(value: str) -> str:
+    """Return a name in quotes."""
+    return '"' + value.replace('"', '""') + '"'
+
+
+def render(name: str, folder: Path = SQL, **names: object) -> list[tuple[str | None, str]]:
+    """Read a file of statements.
+
+    Args:
+        name: The file in deploy/sql, without its ending.
+        folder: The folder.
+        names: What its placeholders stand for; the filters `literal` and `identifier` quote them.
+
+    Returns:
+        Each statement, behind the query that tells whether it is done already, or behind None.
+    """
+    environment = Environment(undefined=StrictUndefined, autoescape=False)
+    environment.filters.update(literal=literal, identifier=identifier)
+    # A value may hold anything, a semicolon too: the file is cut into statements before they are filled.
+    found = []
+    for part in re.split(r";[ \t]*(?:\n|$)", (folder / f"{name}.sql").read_text(encoding="utf-8")):
+        guard = _GUARD.search(part)
+        body = "\n".join(line for line in part.splitlines() if not line.startswith("--")).strip()
+        if body:
+            query = environment.from_string(guard["query"]).render(names) if guard else None
+            found.append((query, environment.from_string(body).render(names)))
+    return found
+
+
+def bootstrap(
+    warehouse: Warehouse, *, user: str, database: str, landing: str = "landing", marts: str = "analytics"
+) -> int:
+    """Make the roles, the pipeline's user and the schemas, and grant what each may do.
+
+    Args:
+        warehouse: The warehouse, as an administrator.
+        user: The database user that the pipeline logs in as; `IAMR:` and the role's name for an IAM role.
+        database: The database.
+        landing: The landing schema.
+        marts: The schema that dbt builds.
+
+    Returns:
+        How many statements were sent.
+    """
+    sent = 0
+    for guard, statement in render("bootstrap", user=user, database=database, landing=landing, marts=marts):
+        if guard and warehouse.query(guard):
+            continue
+        warehouse.query(statement)
+        sent += 1
+    return sent
+
+
+def _value(field: dict[str, Any]) -> Any:
+    return None if field.get("isNull") else next(iter(field.values()))
