@@ -89,14 +89,14 @@ def _up(arguments: argparse.Namespace) -> int:
     client = stack.client_env()
     if not arguments.no_airflow:
         print(f"Airflow   {stack.ui_address()}  (no log-in)")
-        print("          open the DAG streaming_kpis and trigger it; its dbt docs are under Browse > dbt Docs")
+        print("          open the DAG streaming_kpis and trigger it; the dbt docs are under Browse > dbt docs")
     print(f"S3        {client['AWS_ENDPOINT_URL']}")
     print(f"Redshift  {client['REDSHIFT_HOST']}:{client['REDSHIFT_PORT']}, database {client['REDSHIFT_DATABASE']}")
     print()
-    print("python -m local run --raw DIR   put files in and run the DAG")
-    print('python -m local sql "SELECT * FROM analytics.listening_kpis_daily ORDER BY listen_date"')
-    print('eval "$(python -m local env)"   for a client of your own')
-    print("make down                       stop it all")
+    print(".venv/bin/python -m local run --raw DIR    put files in and run the DAG")
+    print('.venv/bin/python -m local sql "SELECT * FROM analytics.listening_kpis_daily"')
+    print('eval "$(.venv/bin/python -m local env)"    for a client of your own')
+    print("make down                                  stop it all")
     return 0
 
 

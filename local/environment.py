@@ -41,10 +41,10 @@ def secret(state: Path, purpose: str) -> str:
         purpose: What the secret is for; each purpose has its own.
 
     Returns:
-        40 characters: letters of both cases and digits.
+        64 characters, letters of both cases and digits among them: what Redshift takes at most and SHA-512 asks for.
     """
     scope = f"{os.getuid()}:{state.resolve()}:{purpose}"
-    return "Kp1" + hmac.new(_machine_id().encode(), scope.encode(), hashlib.sha256).hexdigest()[:37]
+    return "Kp1" + hmac.new(_machine_id().encode(), scope.encode(), hashlib.sha256).hexdigest()[:61]
 
 
 def _machine_id() -> str:
@@ -103,7 +103,7 @@ def airflow(*, state: Path, dags: Path, ui_port: int, client: Mapping[str, str])
         "password": client["AWS_SECRET_ACCESS_KEY"],
         "extra": {"endpoint_url": client["AWS_ENDPOINT_URL"], "region_name": client["AWS_DEFAULT_REGION"]},
     }
-    docs = {"streaming_kpis": {"dir": f"s3://{ARTIFACT_BUCKET}/docs", "index": "index.html", "name": "Streaming KPIs"}}
+    docs = {"dir": f"s3://{ARTIFACT_BUCKET}/docs", "index": "index.html", "conn_id": "aws_default", "name": "dbt docs"}
     return {
         "KPI_RAW_BUCKET": RAW_BUCKET,
         "KPI_RAW_PREFIX": "",
@@ -133,7 +133,7 @@ def airflow(*, state: Path, dags: Path, ui_port: int, client: Mapping[str, str])
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(state / "airflow" / "logs"),
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
         "AIRFLOW__COSMOS__CACHE_DIR": str(state / "cosmos"),  # its default is one for the whole machine
-        "AIRFLOW__COSMOS__DBT_DOCS_PROJECTS": json.dumps(docs),
+        "AIRFLOW__COSMOS__DBT_DOCS_PROJECTS": json.dumps({"streaming_kpis": docs}),
         "AIRFLOW_CONN_REDSHIFT_DEFAULT": json.dumps(redshift),
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws),
     }
