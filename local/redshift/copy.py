@@ -371,7 +371,10 @@ class Load:
         total = self.common | {"status": "completed", "data_source": self.command.source, "file_format": "CSV"}
         total |= {"loaded_rows": 0 if dry else loaded, "loaded_bytes": sum(file["size"] for file in files)}
         total |= {"source_file_count": len(files), "source_file_bytes": total["loaded_bytes"], "end_time": end}
-        total |= {"error_count": len(self.refused), "duration": (end - self.start) // datetime.timedelta(microseconds=1)}
+        total |= {
+            "error_count": len(self.refused),
+            "duration": (end - self.start) // datetime.timedelta(microseconds=1),
+        }
         self.loader.write("load_history", [total])
         return 0 if dry else loaded
 

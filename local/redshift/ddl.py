@@ -161,9 +161,7 @@ class Table:
 
     def default(self, tokens: list[Token]) -> str:
         """DEFAULT with its expression; SYSDATE has no parentheses in Redshift."""
-        return " ".join(
-            "sysdate()" if t.text.upper() == "SYSDATE" else self.sql[t.start : t.end + 1] for t in tokens
-        )
+        return " ".join("sysdate()" if t.text.upper() == "SYSDATE" else self.sql[t.start : t.end + 1] for t in tokens)
 
     def attributes(self, tokens: list[Token]) -> None:
         """What follows the columns: BACKUP, DISTSTYLE, DISTKEY, SORTKEY, ENCODE AUTO."""
@@ -190,9 +188,7 @@ class Table:
                     self.sortkey = names
                 at = end + 1
             else:
-                raise RedshiftError(
-                    f'syntax error at or near "{tokens[at].text}"', SYNTAX_ERROR, tokens[at].start + 1
-                )
+                raise RedshiftError(f'syntax error at or near "{tokens[at].text}"', SYNTAX_ERROR, tokens[at].start + 1)
 
     def comment(self) -> str:
         """The attributes as the comment that the event trigger of catalogue.sql reads."""

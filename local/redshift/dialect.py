@@ -18,7 +18,7 @@ from sqlglot.tokens import TokenType
 
 from . import refusals
 from .errors import RedshiftError, fault
-from .grammar import Grammar, tokenize, write
+from .grammar import read, tokenize, write
 from .rewrite import REWRITTEN_WORDS, Columns, NeedsCatalogueError, Rewriter
 
 if TYPE_CHECKING:
@@ -148,13 +148,12 @@ def rewritten(sql: str, columns: Columns | None) -> str:
     try:
         tokens = tokenize(sql)
         refusals.check_tokens(tokens)
-        trees = Grammar().parser().parse(tokens, sql)
+        tree = read(tokens, sql)
     except TokenError:
         return sql  # PostgreSQL says what is wrong with it
     except ParseError:
         # PostgreSQL finds the wrong word, or it reads what we cannot read: then it meets the word that we append
         return f"{sql} {UNPARSABLE}"
-    tree = trees[0]
     refusals.check(tree)
     rewriter = Rewriter(tree, columns)
     tree = rewriter.run()

@@ -155,7 +155,8 @@ create function datediff(part text, a time, b time) returns bigint immutable str
 create function date_trunc(text, date) returns timestamp immutable strict parallel safe return date_trunc($1, $2::timestamp);
 create function pg_redshift.extract(part text, moment timestamp) returns int immutable strict parallel safe
   return case part when 'milliseconds' then mod(floor(extract(milliseconds from moment)), 1000)
-    when 'microseconds' then mod(extract(microseconds from moment), 1000000) else floor(date_part(part, moment)) end;
+    when 'microseconds' then mod(extract(microseconds from moment), 1000000)
+    when 'decade' then extract(decade from moment) + 1 else floor(date_part(part, moment)) end;
 create function pg_redshift.extract(part text, moment date) returns int immutable strict parallel safe
   return pg_redshift.extract(part, moment::timestamp);
 create function pg_redshift.extract(part text, moment timestamptz) returns float8 immutable strict parallel safe

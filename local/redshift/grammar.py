@@ -50,7 +50,7 @@ def tokenize(sql: str) -> list[Token]:
     Raises:
         sqlglot.errors.TokenError: A literal or a comment does not end.
     """
-    tokens = Redshift().tokenize(sql)
+    tokens = REDSHIFT.tokenize(sql)
     for token in tokens:
         if token.token_type == TokenType.STRING:
             token.text = sql[token.start + 1 : token.end]
@@ -101,6 +101,23 @@ class Grammar(Redshift):
     Generator = Generator
 
 
+REDSHIFT, GRAMMAR = Redshift(), Grammar()  # once: making a dialect costs as much as reading a short statement
+
+
+def read(tokens: list[Token], sql: str) -> exp.Expression:
+    """The tree of a statement.
+
+    Raises:
+        sqlglot.errors.ParseError: sqlglot cannot read it.
+    """
+    return GRAMMAR.parser().parse(tokens, sql)[0]
+
+
 def write(node: exp.Expression) -> str:
     """PostgreSQL's text of a statement or a part of one."""
-    return node.sql(Grammar, comments=False, normalize_functions=False)
+    for when in node.find_all(exp.When):  # INSERT VALUES without names is read as a list of names
+        names = when.args["then"].this
+        if isinstance(names, exp.Tuple) and str(names.expressions[0].this).lower() == "values":
+            when.args["then"].set("expression", exp.Tuple(expressions=names.expressions[0].expressions))
+            when.args["then"].set("this", None)
+    return node.sql(GRAMMAR, comments=False, normalize_functions=False)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 LONGEST_RECORD = 4 << 20  # bytes; Redshift's own limit for a row
 TYPE_NAMES = {"varchar": "varchar", "bpchar": "char", "int2": "int2", "int4": "int4", "int8": "int8"}
 INTEGERS = {"int2": "Short", "int4": "Integer", "int8": "Long"}
-SKIPPED = re.compile(r'skipping row due to data type incompatibility at line (\d+) for column "([^"]+)"(?:: (?s:(.*)))?')
+SKIPPED = re.compile(
+    r'skipping row due to data type incompatibility at line (\d+) for column "([^"]+)"(?:: (?s:(.*)))?'
+)
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 # The default formats: copy-parameters-data-conversion.html
 DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}$")
@@ -259,7 +261,9 @@ class Lines:
         column = next(column for column in self.columns if column.name == found[2])
         value = (found[3] or "").strip('"')
         if column.kind in INTEGERS:
-            place = next((i for i, letter in enumerate(value) if not (letter.isdigit() or (letter in "+-" and i == 0))), 0)
+            place = next(
+                (i for i, letter in enumerate(value) if not (letter.isdigit() or (letter in "+-" and i == 0))), 0
+            )
             if value.lstrip("+-").isdigit():
                 return LineError(line, 1222, f"Overflow for {column.kind}, Value '{value}'", column)
             message = f"Invalid digit, Value '{value[place : place + 1]}', Pos {place}, Type: {INTEGERS[column.kind]}"

@@ -84,14 +84,16 @@ def check(tree: exp.Expression) -> None:
     Raises:
         RedshiftError: In Redshift's words.
     """
-    on_tables = touches_tables(tree)
-    for node in tree.walk():
+    nodes = list(tree.walk())
+    on_tables = touches_tables(nodes)
+    collects = any(name_of(node) in COLLECTING for node in nodes)
+    for node in nodes:
         if isinstance(node, exp.Window):
             check_window(node)
         elif isinstance(node, exp.Anonymous):
             check_function(node, on_tables)
         elif isinstance(node, exp.Select):
-            check_select(node)
+            check_select(node, collects)
         elif isinstance(node, exp.DataType):
             check_data_type(node)
         elif isinstance(node, exp.Identifier):
@@ -105,7 +107,9 @@ def check(tree: exp.Expression) -> None:
             raise syntax_error("distinct", node)
         elif isinstance(node, exp.RegexpLike | exp.RegexpILike | exp.SimilarTo):
             check_pattern(node.expression)
-        elif isinstance(node, exp.CurrentTimestamp | exp.CurrentTime | exp.Localtime | exp.Localtimestamp) and on_tables:
+        elif (
+            isinstance(node, exp.CurrentTimestamp | exp.CurrentTime | exp.Localtime | exp.Localtimestamp) and on_tables
+        ):
             raise RedshiftError(ON_TABLES, NOT_SUPPORTED)
         elif isinstance(node, exp.Except | exp.Intersect) and node.args.get("distinct") is False:
             raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
@@ -116,15 +120,17 @@ def check(tree: exp.Expression) -> None:
         elif isinstance(node, exp.Bracket):
             raise missing("SUPER, whose elements [] takes")
     check_statement(tree)
-    check_correlations(tree)
+    if sum(isinstance(node, exp.Select) for node in nodes) > 1:
+        check_correlations(tree)
 
 
-def tables(tree: exp.Expression) -> Iterator[exp.Table]:
+def tables(nodes: list[exp.Expression]) -> Iterator[exp.Table]:
     """The tables of the database that a statement names; not its common table expressions."""
-    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    for table in tree.find_all(exp.Table):
-        if isinstance(table.this, exp.Identifier) and (table.db or table.name.lower() not in ctes):
-            yield table
+    ctes = {node.alias.lower() for node in nodes if isinstance(node, exp.CTE)}
+    for node in nodes:
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
+            if node.db or node.name.lower() not in ctes:
+                yield node
 
 
 def is_catalogue(table: exp.Table) -> bool:
@@ -132,15 +138,17 @@ def is_catalogue(table: exp.Table) -> bool:
     return table.db.lower() in ("pg_catalog", "information_schema") or table.name.lower().startswith(SYSTEM_PREFIXES)
 
 
-def touches_tables(tree: exp.Expression) -> bool:
+def touches_tables(nodes: list[exp.Expression]) -> bool:
     """Whether Redshift's compute nodes run the statement; one on PG_ tables alone runs on the leader node.
 
     Raises:
         RedshiftError: It needs both.
     """
-    found = list(tables(tree))
+    found = list(tables(nodes))
     users = [table for table in found if not is_catalogue(table)]
-    leader = [table for table in found if table.name.lower().startswith("pg_") or table.db.lower() == "information_schema"]
+    leader = [
+        table for table in found if table.name.lower().startswith("pg_") or table.db.lower() == "information_schema"
+    ]
     if users and [table for table in leader if not table.name.lower().startswith("pg_temp")]:
         raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(leader[0]))
     return bool(users)
@@ -187,11 +195,13 @@ def check_window(node: exp.Window) -> None:
         raise RedshiftError(message, NOT_SUPPORTED, position(function))
 
 
-def check_select(node: exp.Select) -> None:
-    """Rules for what stands together in one SELECT."""
+def check_select(node: exp.Select, collects: bool) -> None:
+    """Rules for what stands together in one SELECT; `collects` says whether LISTAGG or its like is in the statement."""
     for clause, word in (("locks", "for"), ("windows", "window"), ("sample", "tablesample")):
         if node.args.get(clause):
             raise syntax_error(word)
+    if not collects:
+        return
     orders, collecting, distinct = set(), False, False
     for function in node.find_all(exp.Anonymous):
         name = name_of(function)
@@ -228,7 +238,9 @@ def check_cte(node: exp.CTE) -> None:
     with_ = node.parent
     if with_ and with_.args.get("recursive") and not node.args["alias"].columns:
         if any(table.name.lower() == node.alias.lower() for table in node.this.find_all(exp.Table)):
-            raise RedshiftError(f'recursive common table expression "{node.alias}" needs a list of its columns', SYNTAX_ERROR)
+            raise RedshiftError(
+                f'recursive common table expression "{node.alias}" needs a list of its columns', SYNTAX_ERROR
+            )
 
 
 def check_statement(tree: exp.Expression) -> None:
@@ -252,7 +264,7 @@ def check_statement(tree: exp.Expression) -> None:
 def check_correlations(tree: exp.Expression) -> None:
     """The patterns that Redshift cannot decorrelate (r_correlated_subqueries.html)."""
     query = tree if isinstance(tree, exp.Query) else tree.find(exp.Query)
-    if query is None or not isinstance(query, exp.Query):
+    if not isinstance(query, exp.Query):
         return
     for scope in traverse_scope(query):
         if not scope.is_subquery or not scope.parent or not isinstance(scope.expression, exp.Select):

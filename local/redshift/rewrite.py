@@ -52,9 +52,22 @@ TIME_ARGUMENTS = {
     "convert_timezone": (-1,),
 }
 SYNONYMS = {"nvl": "coalesce", "date_add": "dateadd", "date_diff": "datediff", "pgdate_part": "date_part"}
-WHOLE_PARTITION = {"kind": "ROWS", "start": "UNBOUNDED", "start_side": "PRECEDING", "end": "UNBOUNDED", "end_side": "FOLLOWING"}
+WHOLE_PARTITION = {
+    "kind": "ROWS",
+    "start": "UNBOUNDED",
+    "start_side": "PRECEDING",
+    "end": "UNBOUNDED",
+    "end_side": "FOLLOWING",
+}
 REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
-DEFAULT_LENGTH_TYPES = {exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR, exp.DType.NCHAR, exp.DType.NVARCHAR, exp.DType.DECIMAL}
+DEFAULT_LENGTH_TYPES = {
+    exp.DType.VARCHAR,
+    exp.DType.TEXT,
+    exp.DType.CHAR,
+    exp.DType.NCHAR,
+    exp.DType.NVARCHAR,
+    exp.DType.DECIMAL,
+}
 DEFAULT_LENGTH_TYPES |= {exp.DType.BPCHAR}
 
 
@@ -137,6 +150,9 @@ class Rewriter:
             if name != "date_trunc" or arguments[0].is_string:
                 arguments[0].replace(self.date_part(arguments[0]))
                 self.changed = True
+        if name in ("date_part", "pgdate_part") and arguments[0].name == "decade":  # decade 201 starts with 2000
+            node.replace(exp.paren(exp.Add(this=node.copy(), expression=exp.Literal.number(1))))
+            self.changed = True
         if name in SYNONYMS:
             node.set("this", SYNONYMS[name])
             self.changed = True
@@ -156,7 +172,9 @@ class Rewriter:
             value = exp.cast(arguments[0].copy(), "double precision")
             whole = window.copy()
             whole.set("this", call("sum", arguments[0].copy()))
-            self.replace(window, exp.paren(exp.Div(this=value, expression=call("nullif", whole, exp.Literal.number(0)))))
+            self.replace(
+                window, exp.paren(exp.Div(this=value, expression=call("nullif", whole, exp.Literal.number(0))))
+            )
 
     def ordered_aggregate(self, node: exp.Anonymous, name: str) -> None:
         """LISTAGG, MEDIAN, PERCENTILE_CONT and PERCENTILE_DISC, with and without OVER."""
@@ -222,11 +240,27 @@ class Rewriter:
             self.replace(node, function)
             return
         offset = function.expressions[1] if len(function.expressions) > 1 else exp.Literal.number(1)
-        if name not in ("first_value", "last_value", "lag", "lead") or offset.name != "1" or not isinstance(window, exp.Window):
+        if (
+            name not in ("first_value", "last_value", "lag", "lead")
+            or offset.name != "1"
+            or not isinstance(window, exp.Window)
+        ):
             raise missing(f"{name} ... IGNORE NULLS with these arguments")
         if name in ("lag", "lead"):
-            before = {"kind": "ROWS", "start": "UNBOUNDED", "start_side": "PRECEDING", "end": "1", "end_side": "PRECEDING"}
-            after = {"kind": "ROWS", "start": "1", "start_side": "FOLLOWING", "end": "UNBOUNDED", "end_side": "FOLLOWING"}
+            before = {
+                "kind": "ROWS",
+                "start": "UNBOUNDED",
+                "start_side": "PRECEDING",
+                "end": "1",
+                "end_side": "PRECEDING",
+            }
+            after = {
+                "kind": "ROWS",
+                "start": "1",
+                "start_side": "FOLLOWING",
+                "end": "UNBOUNDED",
+                "end_side": "FOLLOWING",
+            }
             window.set("spec", exp.WindowSpec(**(before if name == "lag" else after)))
             name = "last_value" if name == "lag" else "first_value"
         self.replace(node, call(f"pg_redshift.{name}", function.expressions[0]))
@@ -260,7 +294,9 @@ class Rewriter:
                 names += self.columns_of_table(relation)
             elif isinstance(relation, exp.Subquery):
                 alias = relation.args.get("alias")
-                names += [c.name.lower() for c in alias.columns] if alias and alias.columns else self.outputs(relation.this)
+                names += (
+                    [c.name.lower() for c in alias.columns] if alias and alias.columns else self.outputs(relation.this)
+                )
         return names
 
     def columns_of_table(self, table: exp.Table) -> list[str]:

@@ -18,7 +18,19 @@ from collections.abc import Iterable
 from .copy import Loader
 from .dialect import UNPARSABLE, Statement, split, translate
 from .errors import RedshiftError, fault, missing
-from .wire import COPY_DATA, COPY_DONE, FLUSH, SYNC, Channel, as_redshift, pack, pack_fields, relay, unpack_fields, unpack_row
+from .wire import (
+    COPY_DATA,
+    COPY_DONE,
+    FLUSH,
+    SYNC,
+    Channel,
+    as_redshift,
+    pack,
+    pack_fields,
+    relay,
+    unpack_fields,
+    unpack_row,
+)
 
 log = logging.getLogger(__name__)
 
@@ -263,6 +275,8 @@ class Session:
 ERRORS = [
     (r"MERGE command cannot affect row a second time", "21000", "Found multiple matches to update the same tuple.", ""),
     (r"could not serialize access due to .*", "XX000", "1023", "Serializable isolation violation on a table"),
+    (r'type "pg_catalog\.(\w+)" does not exist', "42704", r'type "\1" does not exist', ""),
+    (r'cannot insert a non-DEFAULT value into column ".*"', "0A000", "cannot set an identity column to a value", ""),
     (r'new row for relation .* violates check constraint "bytes"', "22001", "Value too long for character type", ""),
     (r"value too long for type (character.*)", "22001", r"value too long for type \1", ""),
 ]

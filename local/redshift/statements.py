@@ -1,0 +1,334 @@
+"""Every statement but queries: which Redshift has, what becomes of it, and what is refused by name.
+
+A statement that is not in the table at the end of this file is refused: PostgreSQL has it and Redshift does not, or
+Redshift has it and this stand-in does not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from . import ddl
+from .copy import parse
+from .dialect import Statement, around, passed, query, rewritten
+from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, unsupported_command
+
+if TYPE_CHECKING:
+    from .session import Session
+
+NAME = r'(?:"[^"]+"|[\w#$]+)(?:\s*\.\s*(?:"[^"]+"|[\w#$]+))*'
+# Settings that Redshift has and PostgreSQL lacks: cm_chap_ConfigurationRef.html
+SETTINGS = set(
+    "analyze_threshold_percent cast_super_null_on_error datashare_break_glass_session_var default_geometry_encoding "
+    "describe_field_name_in_uppercase downcase_delimited_identifier enable_case_sensitive_identifier "
+    "enable_case_sensitive_super_attribute enable_numeric_rounding enable_result_cache_for_session enable_vacuum_boost "
+    "error_on_nondeterministic_update interval_forbid_composite_literals json_serialization_enable "
+    "json_serialization_parse_nested_strings max_concurrency_scaling_clusters max_cursor_result_set_size "
+    "mv_enable_aqmv_for_session navigate_super_null_on_error parse_super_null_on_error pg_federation_repeatable_read "
+    "query_group spectrum_enable_pseudo_columns spectrum_query_maxerror stored_proc_log_min_messages use_fips_ssl "
+    "wlm_query_slot_count".split()
+)
+SHARED_SETTINGS = set(
+    "application_name client_encoding datestyle extra_float_digits intervalstyle local names role search_path seed session "
+    "server_version statement_timeout time timezone transaction all".split()
+)
+CREATE_VIEW = re.compile(
+    r"(create\s+(?:or\s+replace\s+)?view\s.*?\sas\b)(.*?)(\s*with\s+no\s+schema\s+binding)?", re.I | re.S
+)
+SHOW_OBJECTS = {
+    "schemas": ("svv_redshift_schemas", "schema_name", "database_name"),
+    "tables": ("svv_redshift_tables", "table_name", "database_name", "schema_name"),
+    "columns": ("svv_redshift_columns", "column_name", "database_name", "schema_name", "table_name"),
+    "databases": ("svv_redshift_databases", "database_name"),
+}
+
+
+def create_table(text: str, body: str) -> Statement:
+    """CREATE TABLE, with and without a query."""
+    sql, start, comment = ddl.create_table(body)
+    return Statement(text, sql + comment) if start is None else around(text, f"{sql} as ", body[start:], comment)
+
+
+def create_view(text: str, body: str) -> Statement:
+    """CREATE VIEW, bound or late-binding."""
+    found = CREATE_VIEW.fullmatch(body)
+    if not found:
+        raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+    if not found[3]:
+        return around(text, found[1], found[2])
+    around(text, found[1], found[2])  # refuses now what it would refuse later
+
+    def run(session: Session) -> str:
+        own = session.transaction == b"I"
+        if own:
+            session.query("begin")
+        try:
+            late_binding_view(session, found[1], rewritten(found[2], session.columns))
+        except RedshiftError:
+            if own:
+                session.query("rollback")
+            raise
+        if own:
+            session.query("commit")
+        return "CREATE VIEW"
+
+    return Statement(text, "", action=run)
+
+
+def late_binding_view(session: Session, head: str, sql: str) -> None:
+    """A view over a function, whose body PostgreSQL reads when it runs: so its tables can be dropped and made again."""
+    session.query(f"create temporary view late_binding_columns as {sql}")
+    columns = session.query(
+        "select pg_postgres.string_agg(quote_ident(attname) || ' ' || pg_catalog.pg_format_type(atttypid, atttypmod), ', '"
+        " order by attnum) from pg_attribute where attrelid = 'pg_temp.late_binding_columns'::regclass"
+    )[0][0]
+    session.query("drop view pg_temp.late_binding_columns")
+    number = session.query("select pg_postgres.nextval('pg_redshift.query_id')")[0][0]
+    session.query(
+        f"create function pg_redshift.view_{number}() returns table ({columns}) language sql stable as $view${sql}$view$"
+    )
+    session.query(f"{head} select * from pg_redshift.view_{number}()")
+
+
+def alter_table(text: str, body: str) -> Statement:
+    """ALTER TABLE: keys are information; one column at a time is added."""
+    found = re.fullmatch(rf"alter\s+table\s+({NAME})\s+(.*)", body, re.I | re.S)
+    if not found:
+        raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+    table, change = found.groups()
+    tokens = ddl.words_of(change)
+    words = [token.text.upper() for token in tokens]
+    parts = ddl.parts_of(tokens)
+    is_encoding = words[:1] == ["ALTER"] and "ENCODE" in words
+    if len(parts) > 1 and not is_encoding:
+        comma = tokens[len(parts[0])]
+        raise RedshiftError('syntax error at or near ","', SYNTAX_ERROR, text.find(change) + comma.start + 1)
+    if words[0] == "APPEND":
+        raise missing("ALTER TABLE APPEND")
+    if words[0] == "ADD" and set(words) & {"CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"} and len(words) > 3:
+        if words[1] not in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
+            return add_column(text, table, change)
+        if "CHECK" in words:
+            raise RedshiftError('syntax error at or near "check"', SYNTAX_ERROR)
+        return nothing_to_do(text, table, "ALTER TABLE")
+    if words[0] == "ADD":
+        return add_column(text, table, change)
+    if (
+        words[0] == "ALTER"
+        and set(words[1:3]) & {"DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND", "ENCODE"}
+        or is_encoding
+    ):
+        return nothing_to_do(text, table, "ALTER TABLE")
+    if words[0] == "ALTER":
+        kind = re.fullmatch(
+            r"alter\s+(?:column\s+)?\S+\s+type\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)", change, re.I
+        )
+        if not kind:
+            raise RedshiftError("ALTER COLUMN TYPE is only supported for the size of a VARCHAR", NOT_SUPPORTED)
+        return outside_transaction(text, body, "ALTER TABLE ALTER COLUMN")
+    if words[0] not in ("DROP", "RENAME", "OWNER", "SET"):
+        raise RedshiftError(f'syntax error at or near "{tokens[0].text}"', SYNTAX_ERROR)
+    return passed(text, body)
+
+
+def add_column(text: str, table: str, change: str) -> Statement:
+    """ALTER TABLE ... ADD COLUMN."""
+    reader = ddl.Table(change)
+    tokens = ddl.words_of(change)[1:]
+    if tokens[0].text.upper() == "COLUMN":
+        tokens = tokens[1:]
+    return Statement(text, f"alter table {table} add column {reader.column(tokens)}")
+
+
+def nothing_to_do(text: str, table: str, tag: str) -> Statement:
+    """A change that has no meaning here, of a table that has to exist."""
+
+    def run(session: Session) -> str:
+        session.query(f"select from {table} limit 0")
+        return tag
+
+    return Statement(text, "", action=run)
+
+
+def outside_transaction(text: str, sql: str, name: str) -> Statement:
+    """What Redshift does not run between BEGIN and COMMIT."""
+
+    def run(session: Session) -> str:
+        if session.transaction != b"I":
+            raise RedshiftError(f"{name} cannot run inside a transaction block", "25001")
+        session.query(sql)
+        return session.tag
+
+    return Statement(text, "", action=run)
+
+
+def copy(text: str, body: str) -> Statement:
+    """COPY from S3."""
+    command = parse(body)
+    return Statement(text, "", action=lambda session: session.loader.copy(session, command))
+
+
+def truncate(text: str, body: str) -> Statement:
+    """TRUNCATE commits the transaction in which it runs (r_TRUNCATE.html)."""
+
+    def run(session: Session) -> str:
+        session.query(body)
+        if session.transaction == b"T":
+            session.query("commit")
+        return "TRUNCATE TABLE and COMMIT TRANSACTION"
+
+    return Statement(text, "", action=run)
+
+
+def vacuum(text: str, body: str) -> Statement:
+    """VACUUM in each of its kinds."""
+    kinds = r"full|sort\s+only|delete\s+only|reindex|recluster"
+    found = re.fullmatch(
+        rf"vacuum(?:\s+(?:{kinds}))?(?:\s+({NAME}))?(?:\s+to\s+\d+\s+percent)?(?:\s+boost)?", body, re.I
+    )
+    if not found:
+        raise RedshiftError('syntax error at or near "vacuum"', SYNTAX_ERROR, 1)
+    return outside_transaction(text, f"vacuum {found[1] or ''}", "VACUUM")
+
+
+def analyze(text: str, body: str) -> Statement:
+    """ANALYZE, of all columns or of those that predicates use."""
+    if re.match(r"analyze\s+compression", body, re.I):
+        raise missing("ANALYZE COMPRESSION")
+    return Statement(text, re.sub(r"\s+(?:predicate|all)\s+columns\s*$", "", body, flags=re.I))
+
+
+def setting(text: str, body: str) -> Statement:
+    """SET, SHOW and RESET: Redshift's own settings are kept and have no effect."""
+    verb, name, rest = re.match(r"(\w+)\s+(\w+|\"\w+\")?(.*)", body, re.S).groups()  # type: ignore[union-attr]
+    verb, name = verb.lower(), (name or "").strip('"').lower()
+    if verb == "show" and name in SHOW_OBJECTS:
+        return show_objects(text, name, rest)
+    if name in SETTINGS:
+        on = re.search(r"(?:to|=)\s*'?(?:on|true|1)\b", rest, re.I)
+        if name in ("enable_case_sensitive_identifier", "describe_field_name_in_uppercase") and on:
+            raise missing(f"the setting {name} = on")
+        if verb == "show":
+            return Statement(text, f"select coalesce(current_setting('redshift.{name}', true), 'unset') as {name}")
+        return Statement(text, f"{verb} redshift.{name}{rest}")
+    if name not in SHARED_SETTINGS:
+        raise RedshiftError(f'unrecognized configuration parameter "{name}"', "42704")
+    return passed(text, body)
+
+
+def show_objects(text: str, kind: str, rest: str) -> Statement:
+    """SHOW SCHEMAS, TABLES, COLUMNS and DATABASES, from the views that show the same."""
+    found = re.fullmatch(rf"(?:\s+from\s+(?:database|schema|table)\s+({NAME}))?(?:\s+like\s+('[^']*'))?", rest, re.I)
+    if not found:
+        raise RedshiftError(f'syntax error at or near "{rest.split()[0]}"', SYNTAX_ERROR)
+    view, column, *filters = SHOW_OBJECTS[kind]
+    names = re.findall(r'[^".\s]+', found[1] or "")
+    pairs = list(zip(filters[len(filters) - len(names) :], names, strict=True))
+    conditions = [f"{key} = '{name.lower()}'" for key, name in pairs]
+    conditions += [f"{column} like {found[2]}"] if found[2] else []
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    return Statement(text, f"select * from pg_catalog.{view}{where}")
+
+
+def begin(text: str, body: str) -> Statement:
+    """BEGIN; the isolation level is the database's (r_BEGIN.html)."""
+    return Statement(text, "begin read only" if re.search(r"read\s+only", body, re.I) else "begin")
+
+
+def user(text: str, body: str) -> Statement:
+    """CREATE USER and ALTER USER with Redshift's options."""
+    sql = re.sub(r"\bpassword\s+disable\b", "password null", body, flags=re.I)
+    sql = re.sub(r"\b(no)?createuser\b", lambda found: f"{found[1] or ''}superuser", sql, flags=re.I)
+    sql = re.sub(r"\b(?:syslog\s+access\s+\w+|session\s+timeout\s+\d+|externalid\s+'[^']*')", "", sql, flags=re.I)
+    return Statement(text, sql)
+
+
+def grant(text: str, body: str) -> Statement:
+    """GRANT and REVOKE; a role is named with the word ROLE."""
+    if re.search(r"\b(?:datashare|model|external|copy\s+job|assumerole)\b", body, re.I):
+        raise missing("GRANT on these objects")
+    return Statement(text, re.sub(r"\brole\s+(?=[\w\"])", "", body, flags=re.I))
+
+
+def schema(text: str, body: str) -> Statement:
+    """CREATE SCHEMA and ALTER SCHEMA; a quota is not kept."""
+    return Statement(text, re.sub(r"\bquota\s+(?:unlimited|\d+\s*(?:mb|gb|tb)?)", "", body, flags=re.I))
+
+
+def database(text: str, body: str) -> Statement:
+    """ALTER DATABASE ... ISOLATION LEVEL for the sessions to come (r_ALTER_DATABASE.html)."""
+    found = re.fullmatch(rf"alter\s+database\s+({NAME})\s+isolation\s+level\s+(serializable|snapshot)", body, re.I)
+    if not found:
+        return passed(text, body)
+    level = "serializable" if found[2].lower() == "serializable" else "repeatable read"
+    return Statement(text, f"alter database {found[1]} set default_transaction_isolation = '{level}'")
+
+
+def explain(text: str, body: str) -> Statement:
+    """EXPLAIN; the plan is PostgreSQL's."""
+    found = re.fullmatch(r"(explain\s+(?:verbose\s+)?)(.*)", body, re.I | re.S)
+    if not found or re.match(r"analy[sz]e\b", found[2], re.I):
+        raise RedshiftError('syntax error at or near "analyze"', SYNTAX_ERROR)
+    return around(text, found[1], found[2])
+
+
+def cursor(text: str, body: str) -> Statement:
+    """DECLARE CURSOR and PREPARE: the query in them is one like any other."""
+    found = re.fullmatch(r"((?:declare|prepare)\s.*?\s(?:for|as)\s)(.*)", body, re.I | re.S)
+    return around(text, found[1], found[2]) if found else passed(text, body)
+
+
+def function(text: str, body: str) -> Statement:
+    """CREATE FUNCTION in SQL."""
+    if not re.search(r"\blanguage\s+'?sql\b", body, re.I):
+        raise missing("functions in Python or Lambda")
+    return passed(text, body)
+
+
+def not_here(text: str, body: str) -> Statement:
+    """What Redshift has and this stand-in lacks."""
+    words = re.match(r"[a-z]+(?:\s+(?:materialized|external|copy)(?=\s+[a-z]))?(?:\s+[a-z]+)?", body, re.I)
+    raise missing(words[0].upper() if words else body)
+
+
+def not_in_redshift(text: str, body: str) -> Statement:
+    """What PostgreSQL has and Redshift lacks."""
+    raise unsupported_command(body)
+
+
+def only_in_postgres(text: str, body: str) -> Statement:
+    """Statements whose first word Redshift's grammar does not know."""
+    raise RedshiftError(f'syntax error at or near "{body.split()[0]}"', SYNTAX_ERROR, text.find(body) + 1)
+
+
+STATEMENTS = [
+    (re.compile(rf"(?:{words})(?!\w)", re.I), handle)
+    for words, handle in [
+        (r"\(*\s*(?:select|with|insert|update|delete|merge)", query),
+        (r"begin|start\s+transaction", begin),
+        (r"commit|end|rollback|abort|lock|comment\s+on|fetch|close|deallocate|execute", passed),
+        (r"create\s+(?:local\s+)?(?:temp(?:orary)?\s+)?table", create_table),
+        (r"create\s+(?:or\s+replace\s+)?view", create_view),
+        (r"copy(?!\s+job)", copy),
+        (r"truncate", truncate),
+        (r"alter\s+table", alter_table),
+        (r"drop\s+(?:table|view|schema|user|group|role|database|function)", passed),
+        (r"set|show|reset", setting),
+        (r"analyze|analyse", analyze),
+        (r"vacuum", vacuum),
+        (r"explain", explain),
+        (r"declare|prepare", cursor),
+        (r"(?:create|alter)\s+user", user),
+        (r"create\s+(?:group|role|database)|alter\s+(?:group|role|default\s+privileges)", passed),
+        (r"alter\s+database", database),
+        (r"(?:create|alter)\s+schema", schema),
+        (r"grant|revoke", grant),
+        (r"create\s+(?:or\s+replace\s+)?function", function),
+        (r"unload|call|cancel|refresh|use|(?:create|alter|drop)\s+(?:or\s+replace\s+)?"
+         r"(?:materialized|procedure|external|datashare|model|library|masking|rls|identity|copy\s+job)|copy\s+job", not_here),
+        (r"values|table", only_in_postgres),
+        (r"create|alter|drop|savepoint|release|do|listen|unlisten|notify|cluster|reindex|checkpoint|load|discard|security|"
+         r"import|move|reassign", not_in_redshift),
+    ]
+]  # fmt: skip

@@ -1,0 +1,47 @@
+"""The probe table, through redshift_connector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .probes import PROBES, SETUP, Probe, Refusal
+
+
+@pytest.fixture(scope="module")
+def probed(connect) -> Iterator:
+    client = connect()
+    client("create schema probes")
+    client("set search_path to probes")
+    for statement in SETUP:
+        client(statement)
+    yield client
+    client("drop schema probes cascade")
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=[f"{probe.section}: {probe.statement}"[:100] for probe in PROBES])
+def test_probe(probed, probe: Probe) -> None:
+    if isinstance(probe.expected, Refusal):
+        with pytest.raises(Exception) as caught:
+            probed(probe.statement)
+        assert (caught.value.code, caught.value.text) == (probe.expected.code, probe.expected.text)
+        return
+    rows = probed(probe.statement)
+    expected = probe.expected if isinstance(probe.expected, list) else [(probe.expected,)]
+    assert rows == expected
+
+
+def test_a_position_is_that_of_the_clients_text(probed) -> None:
+    statement = "select nvl(amount, 0), sum(amount) over (order by id) from sales"
+    with pytest.raises(Exception) as caught:
+        probed(statement)
+    assert statement[int(caught.value.position) - 1 :].startswith("sum")
+    statement = 'select nvl(amount, 0), "Missing" from sales'
+    with pytest.raises(Exception) as caught:
+        probed(statement)
+    assert statement[int(caught.value.position) - 1 :].lower().startswith('"missing"')
+
+
+def test_the_table_is_large_enough() -> None:
+    assert len({probe.statement for probe in PROBES}) == len(PROBES) >= 150
