@@ -17,6 +17,7 @@ from local import buckets, environment, manifest, processes, runs
 from local.airflow_api import AirflowApi
 from local.daemons import Daemon, locked
 from local.environment import REPO
+from local.errors import LocalError
 from local.runs import RunResult
 
 
@@ -115,7 +116,7 @@ class Stack:
             self.redshift.wait()
             if fresh:
                 self.progress(f"S3 and Redshift are up in {time.monotonic() - began:.1f} s")
-        if airflow and not self.airflow.ready():
+        if airflow and not (self.airflow.ready() and self._airflow_api().is_ready()):
             with self._one_run(), self._locked():  # a run that is under way would be taken up by the scheduler
                 self._refresh_manifest()
                 self._start_airflow()
@@ -154,6 +155,10 @@ class Stack:
         with self._one_run():
             self.refresh_manifest()
             if self.airflow.ready():
+                if not self._airflow_api().is_ready():
+                    raise LocalError(
+                        f"Airflow is up but not well: `make down`, then `make up` (log: {self.airflow.log})"
+                    )
                 started = time.monotonic()
                 logs = self.state / "airflow" / "logs"
                 return runs.follow(self._airflow_api().run(conf, logs), logs, self.progress, started)
@@ -236,7 +241,9 @@ class Stack:
     def _start_airflow(self) -> None:
         """Start Airflow with its UI, which takes about half a minute."""
         if self.airflow.ready():
-            return
+            if self._airflow_api().is_ready():  # another `up` was quicker
+                return
+            self.airflow.stop()  # one of its processes is gone
         began = time.monotonic()
         self.progress("starting Airflow")
         self._prepare_airflow_home()
