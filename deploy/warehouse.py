@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +15,6 @@ from jinja2 import Environment, StrictUndefined
 from deploy.errors import DeployError
 
 SQL = Path(__file__).parent / "sql"
-_GUARD = re.compile(r"^-- unless: (?P<query>.+)$", re.MULTILINE)
 Row = tuple[Any, ...]
 
 
@@ -140,34 +140,42 @@ def identifier(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-def render(name: str, folder: Path = SQL, **names: object) -> list[tuple[str | None, str]]:
+@dataclass(frozen=True)
+class Statement:
+    """A statement of a file.
+
+    Attributes:
+        text: The SQL.
+        once: Whether it fails when it is repeated, harmlessly.
+    """
+
+    text: str
+    once: bool
+
+
+def render(name: str, **names: object) -> list[Statement]:
     """Read a file of statements.
 
     Args:
         name: The file in deploy/sql, without its ending.
-        folder: The folder.
         names: What its placeholders stand for; the filters `literal` and `identifier` quote them.
-
-    Returns:
-        Each statement, behind the query that tells whether it is done already, or behind None.
     """
     environment = Environment(undefined=StrictUndefined, autoescape=False)
     environment.filters.update(literal=literal, identifier=identifier)
     # A value may hold anything, a semicolon too: the file is cut into statements before they are filled.
     found = []
-    for part in re.split(r";[ \t]*(?:\n|$)", (folder / f"{name}.sql").read_text(encoding="utf-8")):
-        guard = _GUARD.search(part)
-        body = "\n".join(line for line in part.splitlines() if not line.startswith("--")).strip()
+    for part in re.split(r";[ \t]*(?:\n|$)", (SQL / f"{name}.sql").read_text(encoding="utf-8")):
+        lines = part.splitlines()
+        body = "\n".join(line for line in lines if not line.startswith("--")).strip()
         if body:
-            query = environment.from_string(guard["query"]).render(names) if guard else None
-            found.append((query, environment.from_string(body).render(names)))
+            found.append(Statement(environment.from_string(body).render(names), "-- once" in lines))
     return found
 
 
 def bootstrap(
     warehouse: Warehouse, *, user: str, database: str, landing: str = "landing", marts: str = "analytics"
-) -> int:
-    """Make the roles, the pipeline's user and the schemas, and grant what each may do.
+) -> None:
+    """Make the roles, the pipeline's user and the schemas, and grant what each may do; again and again if you like.
 
     Args:
         warehouse: The warehouse, as an administrator.
@@ -176,16 +184,15 @@ def bootstrap(
         landing: The landing schema.
         marts: The schema that dbt builds.
 
-    Returns:
-        How many statements were sent.
+    Raises:
+        Exception: Redshift refuses a statement: a :class:`DeployError` from the Data API, the driver's own otherwise.
     """
-    sent = 0
-    for guard, statement in render("bootstrap", user=user, database=database, landing=landing, marts=marts):
-        if guard and warehouse.query(guard):
-            continue
-        warehouse.query(statement)
-        sent += 1
-    return sent
+    for statement in render("bootstrap", user=user, database=database, landing=landing, marts=marts):
+        try:
+            warehouse.query(statement.text)
+        except Exception as error:
+            if not (statement.once and "already" in str(error).lower()):
+                raise
 
 
 def _value(field: dict[str, Any]) -> Any:

@@ -1,17 +1,17 @@
--- Who may do what in the warehouse. Sent as the administrator at every deployment: each statement either can be repeated
--- or stands under a query ('unless') that tells whether it is needed. Redshift's objects belong to users, not to roles:
--- the role etl owns landing and marts through its one member, the user that the execution role logs in as.
+-- Who may do what in the warehouse. Sent as the administrator at every deployment: each statement can be repeated, or
+-- says `-- once`, and that Redshift has the thing already is no error then. Redshift's objects belong to users, not to
+-- roles: the role etl owns landing and marts through its one member, the user that the execution role logs in as.
 
--- unless: select 1 from svv_roles where role_name = 'etl'
+-- once
 create role etl;
 
--- unless: select 1 from svv_roles where role_name = 'analyst'
+-- once
 create role analyst;
 
--- unless: select 1 from pg_user where usename = {{ user | literal }}
+-- once
 create user {{ user | identifier }} password disable;
 
--- unless: select 1 from svv_user_grants where user_name = {{ user | literal }} and role_name = 'etl'
+-- once
 grant role etl to {{ user | identifier }};
 
 -- `create schema if not exists` asks for this right even where the schema exists.

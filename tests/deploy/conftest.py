@@ -4,11 +4,17 @@ import os
 import shutil
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
 import pytest
+import redshift_connector
+import sqlparse
+from kpi_pipeline import settings as pipeline_settings
+from kpi_pipeline.landing import land as land_files
+from kpi_pipeline.landing.warehouse import Warehouse
+from kpi_pipeline.sql import render
 
 from tests.deploy import aws
 
@@ -76,3 +82,30 @@ class Repository:
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "repository")
+
+
+@pytest.fixture(scope="session")
+def land(stack) -> Callable[..., None]:
+    """Put files into the raw bucket and land them, as the DAG's tasks do; `user` logs in to the warehouse."""
+
+    def land(files: dict[str, str], user: str | None = None, password: str | None = None) -> None:
+        client = stack.client_env()
+        for name, text in files.items():
+            stack.s3_client.put_object(Bucket="kpi-raw", Key=name, Body=text.encode())
+        settings = pipeline_settings.load({"KPI_RAW_BUCKET": "kpi-raw", "KPI_ARTIFACT_BUCKET": "kpi-artifacts"})
+        connection = redshift_connector.connect(
+            host=client["REDSHIFT_HOST"],
+            port=int(client["REDSHIFT_PORT"]),
+            database=client["REDSHIFT_DATABASE"],
+            user=user or client["REDSHIFT_USER"],
+            password=password or client["REDSHIFT_PASSWORD"],
+            ssl=False,
+        )
+        with connection:
+            for statement in sqlparse.split(render("create_landing", schema="landing")):
+                connection.cursor().execute(statement)
+            connection.commit()
+            for table in ("songs", "users", "streams"):
+                land_files(table, settings, stack.s3_client, Warehouse(connection, "landing", "a run"))
+
+    return land

@@ -1,4 +1,12 @@
-{{ config(materialized='table', sort='user_id', dist='all') }}
+{{
+    config(
+        materialized='table',
+        sort='user_id',
+        dist='all',
+        grants={'select': []},
+        post_hook="{{ grant_all_columns_but(['user_name']) }}",
+    )
+}}
 
 with
 

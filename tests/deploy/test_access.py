@@ -1,0 +1,141 @@
+"""The roles, on the local Redshift: what the pipeline may do, and what an analyst can and can't read."""
+
+import subprocess
+import sys
+
+import pytest
+import redshift_connector
+
+from deploy import warehouse
+
+# The local Redshift folds a log-in name; in production it begins with IAMR: and is quoted the same.
+PIPELINE, ANALYST, PASSWORD = "iamr:kpi-test-airflow-us-east-1", "an_analyst", "Passw0rd"
+MARTS = (
+    "dim_songs dim_users duplicate_streams fct_listens genre_kpis_daily listening_kpis_daily listening_kpis_hourly "
+    "rejected_streams stream_batches top_artists_per_day"
+).split()
+RAW = {
+    "songs.csv": "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n0,t1,Ann;Bo,One,50,1000,pop\n",
+    "users.csv": "user_id,user_name,user_age,user_country,created_at\nu1,Zoe,30,Peru,2024-01-01\n",
+    "streams1.csv": "user_id,track_id,listen_time\nu1,t1,2024-06-25 10:00:00\n",
+}
+
+
+def log_in(stack, user):
+    client = stack.client_env()
+    return redshift_connector.connect(
+        host=client["REDSHIFT_HOST"],
+        port=int(client["REDSHIFT_PORT"]),
+        database=client["REDSHIFT_DATABASE"],
+        user=user,
+        password=PASSWORD,
+        ssl=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def built(stack, land):
+    """Roles made twice; files landed and the marts built, twice, by the pipeline's own user."""
+    stack.up()
+    stack.reset()
+    administrator = stack.connect()
+    for _ in range(2):
+        warehouse.bootstrap(warehouse.Connection(administrator), user=PIPELINE, database="dev")
+    query = warehouse.Connection(administrator).query
+    # The local Redshift has no IAM: a password stands in for the login, never for what it may do.
+    query(f"""alter user "{PIPELINE}" password '{PASSWORD}'""")
+    query(f"create user {ANALYST} password '{PASSWORD}'")
+    query(f"grant role analyst to {ANALYST}")
+    land(RAW, user=PIPELINE, password=PASSWORD)
+    env = {**stack.dbt_env(), "REDSHIFT_USER": PIPELINE, "REDSHIFT_PASSWORD": PASSWORD, "KPI_ANALYST_ROLE": "analyst"}
+    for _ in range(2):
+        command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", "run"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=env["DBT_PROFILES_DIR"])
+        assert done.returncode == 0, done.stdout + done.stderr
+    yield stack
+    stack.reset()
+    for statement in (f"drop user {ANALYST}", f'drop user "{PIPELINE}"'):
+        query(statement)
+
+
+@pytest.fixture
+def analyst(built):
+    with log_in(built, ANALYST) as connection:
+        connection.autocommit = True
+        yield connection.cursor()
+
+
+@pytest.mark.parametrize("model", [name for name in MARTS if name != "dim_users"])
+def test_an_analyst_reads_the_marts(analyst, model):
+    analyst.execute(f"select count(*) from analytics.{model}")
+    assert analyst.fetchone()[0] >= 0
+
+
+def test_an_analyst_reads_users_but_not_their_names(analyst):
+    analyst.execute("select user_id, user_country, user_age, created_at from analytics.dim_users")
+    assert [list(row)[:3] for row in analyst.fetchall()] == [["u1", "Peru", 30]]
+    for columns in ("user_name", "*"):
+        with pytest.raises(redshift_connector.Error, match="permission denied"):
+            analyst.execute(f"select {columns} from analytics.dim_users")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from landing.users",
+        "select * from landing.streams",
+        "select * from landing.refused_lines",
+        "select * from analytics.stg_users",
+        "select * from analytics.int_listens_with_songs",
+        "select * from analytics.day_versions",
+        "delete from analytics.fct_listens",
+        "insert into analytics.listening_kpis_daily select * from analytics.listening_kpis_daily",
+        "create table analytics.mine (a integer)",
+        "create table landing.mine (a integer)",
+        "grant select on analytics.dim_users to public",
+    ],
+)
+def test_an_analyst_does_nothing_else(analyst, statement):
+    with pytest.raises(redshift_connector.Error, match=r"permission denied|must be owner|not the owner"):
+        analyst.execute(statement)
+
+
+def test_the_marts_are_all_there_is_to_read(built, analyst):
+    """A new model is granted, or shows up here."""
+    administrator = warehouse.Connection(built.connect())
+    tables = administrator.query(
+        "select schemaname, tablename from pg_tables where schemaname in ('landing', 'analytics')"
+    )
+    views = administrator.query(
+        "select schemaname, viewname from pg_views where schemaname in ('landing', 'analytics')"
+    )
+    readable = set()
+    for schema, name in [*tables, *views]:
+        try:
+            analyst.execute(f"select * from {schema}.{name} limit 1")
+        except redshift_connector.Error:
+            continue
+        readable.add(name)
+    assert readable == set(MARTS) - {"dim_users"}
+
+
+def test_the_pipeline_owns_what_it_builds(built):
+    administrator = warehouse.Connection(built.connect())
+    owners = administrator.query(
+        "select distinct tableowner from pg_tables where schemaname in ('landing', 'analytics')"
+    )
+    assert owners == [(PIPELINE,)]
+
+
+@pytest.mark.parametrize("value", ["u1", "", "o'clock", "a\\", "\\'; drop table x; --", "{{ x }}", "é", "a;\nb"])
+def test_a_literal_is_one_value(stack, value):
+    assert warehouse.Connection(stack.connect()).query(f"select {warehouse.literal(value)} as value") == [(value,)]
+
+
+def test_statements_are_cut_before_they_are_filled(tmp_path, monkeypatch):
+    (tmp_path / "file.sql").write_text("-- a comment; no statement\nselect {{ a | literal }};\n\n-- once\nselect 2;\n")
+    monkeypatch.setattr(warehouse, "SQL", tmp_path)
+    assert warehouse.render("file", a="1;\n2") == [
+        warehouse.Statement("select '1;\n2'", False),
+        warehouse.Statement("select 2", True),
+    ]
