@@ -6,7 +6,7 @@ from typing import Any
 
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
-from cosmos.operators.local import DbtDocsS3LocalOperator
+from cosmos.operators.local import DbtDocsS3LocalOperator, DbtSourceLocalOperator, DbtTestLocalOperator
 
 from kpi_pipeline.alerts import keep_warnings
 from kpi_pipeline.settings import Settings, SettingsError
@@ -65,6 +65,31 @@ def publish_docs(settings: Settings) -> DbtDocsS3LocalOperator:
         connection_id=settings.aws_conn_id,
         bucket_name=settings.artifact_bucket,
         folder_dir="docs",
+        install_deps=False,
+        append_env=True,
+    )
+
+
+def test_everything(settings: Settings) -> DbtTestLocalOperator:
+    """Run every dbt test over all that there is; a run of the pipeline tests what it touched."""
+    return DbtTestLocalOperator(
+        task_id="test_everything",
+        project_dir=str(settings.dbt_project),
+        profile_config=_profile(settings),
+        exclude="test_type:unit",
+        pool=POOL,
+        install_deps=False,
+        append_env=True,
+    )
+
+
+def check_freshness(settings: Settings) -> DbtSourceLocalOperator:
+    """Fail where no stream has landed for longer than the sources allow."""
+    return DbtSourceLocalOperator(
+        task_id="check_freshness",
+        project_dir=str(settings.dbt_project),
+        profile_config=_profile(settings),
+        pool=POOL,
         install_deps=False,
         append_env=True,
     )

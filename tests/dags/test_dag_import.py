@@ -45,7 +45,7 @@ def read_only_copy(tmp_path_factory):
         path.chmod(path.stat().st_mode | stat.S_IWUSR)
 
 
-def import_dag(dags: Path, tmp_path: Path, **environment: str) -> subprocess.CompletedProcess:
+def import_dag(dags: Path, tmp_path: Path, code: str = IMPORT, **environment: str) -> subprocess.CompletedProcess:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("KPI_", "REDSHIFT_", "AWS_"))
     }
@@ -55,7 +55,7 @@ def import_dag(dags: Path, tmp_path: Path, **environment: str) -> subprocess.Com
         "PYTHONPYCACHEPREFIX": str(tmp_path / "pycache"),
     }
     return subprocess.run(
-        [sys.executable, "-c", IMPORT, str(dags)],
+        [sys.executable, "-c", code, str(dags)],
         env=inherited | own | environment,
         capture_output=True,
         text=True,
@@ -142,3 +142,12 @@ def test_dags_and_models_know_nothing_of_the_local_stack():
     ]
     assert len(files) > 30
     assert not [(path.name, word) for path in files for word in words if word in path.read_text().lower()]
+
+
+def test_the_weekly_audit_tests_everything_and_waits_for_the_same_slot(read_only_copy, tmp_path):
+    code = IMPORT.replace("streaming_kpis", "streaming_kpis_audit").replace('"params": list(dag.params),', "")
+    done = import_dag(read_only_copy, tmp_path, code=code)
+    assert done.returncode == 0, done.stderr[-3000:]
+    tasks = json.loads(done.stdout.splitlines()[-1])["tasks"]
+    assert set(tasks) == {"test_everything", "check_freshness"}
+    assert {task["pool"] for task in tasks.values()} == {"transform"}
