@@ -1,8 +1,8 @@
 """Once a week, everything is looked at.
 
-A run of `streaming_kpis` tests the batches and days that it touched, so that its cost follows the rows that arrive. This
-one runs every dbt test over the whole history, and checks that streams still arrive. It changes nothing: what it finds,
-a run with `rebuild_from` and `rebuild_to`, or with `full_refresh`, mends.
+A run of `streaming_kpis` tests the batches and days that it touched, so that its cost follows the rows that arrive.
+This one runs every dbt test over the whole history, and checks that streams still arrive. It changes nothing: what it
+finds, a run with `rebuild_from` and `rebuild_to`, or with `full_refresh`, mends.
 """
 
 from __future__ import annotations

@@ -193,15 +193,15 @@ class Warehouse:
         )
 
     def _loaded_files(self, files: list[File], copy_id: int) -> list[LoadedFile]:
-        """Read from the system tables what a COPY did; they cut a file's name at 256 bytes."""
-        lines = {row[0]: int(row[1]) for row in self._query("scanned_files", copy_id=copy_id)}
+        """Read from the system tables what a COPY did."""
+        lines = {_as_shown(row[0]): int(row[1]) for row in self._query("scanned_files", copy_id=copy_id)}
         refused: dict[str, list[Refusal]] = {}
         for line_number, url, column, reason in self._query("refused_lines_of_copy", copy_id=copy_id):
-            refused.setdefault(url, []).append(Refusal(int(line_number), column or "", reason or ""))
+            refused.setdefault(_as_shown(url), []).append(Refusal(int(line_number), column or "", reason or ""))
         return [
             LoadedFile(file, lines.get(url, 0), tuple(refused.get(url, ())), copy_id)
             for file in files
-            for url in (file.url.encode()[:256].decode(errors="ignore"),)
+            for url in (_as_shown(file.url),)
         ]
 
     def _insert(self, table: str, rows: list[dict[str, Any]]) -> None:
@@ -219,3 +219,8 @@ class Warehouse:
     def _execute(self, statement: str, *parameters: Any) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(statement, parameters)
+
+
+def _as_shown(url: str) -> str:
+    """Return a file's name as the system tables show it: cut at 256 bytes (SYS_LOAD_DETAIL, file_name)."""
+    return url.encode()[:256].decode(errors="ignore").rstrip(" ")

@@ -1,0 +1,184 @@
+"""Each kind of malformed input has one outcome: landed, rejected with a reason, a refused line, or a refused file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from kpi_pipeline.landing.errors import LandingError
+
+from tests.faults.in_process import Pipeline
+from tests.landing.cases import CASES, GOOD, HEADER, Case, Ignored, Landed, RefusedFile
+
+
+def test_there_are_at_least_sixty_kinds() -> None:
+    assert len({case.name for case in CASES}) == len(CASES) >= 60
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_outcome(pipeline: Pipeline, case: Case) -> None:
+    pipeline.put(case.key, case.body)
+    expected = case.expected
+    if isinstance(expected, RefusedFile):
+        with pytest.raises(LandingError) as refusal:
+            pipeline.land()
+        assert_one_sentence(str(refusal.value), pipeline.prefix + case.key, expected.words)
+        assert pipeline.one("select count(*) from landing.streams") == 0
+        assert pipeline.one("select count(*) from landing.loaded_files") == 0
+        assert pipeline.query("select count(*), min(is_rolled_back::int) from landing.refused_lines")[0][0] == (
+            expected.refused
+        )
+        return
+    landed = pipeline.land()
+    if isinstance(expected, Ignored):
+        assert landed is None
+        return
+    assert landed == expected.rows == pipeline.one("select count(*) from landing.streams")
+    rejects = pipeline.query(
+        "select reject_reason, count(*) from analytics.stg_streams where reject_reason is not null group by 1"
+    )
+    assert dict(rejects) == expected.rejects
+    lines = pipeline.query("select line_number, reason, raw_line, key from landing.refused_lines order by 1")
+    assert tuple(line[0] for line in lines) == expected.refused
+    assert_accounts(pipeline, case, expected)
+    content = case.body.encode() if isinstance(case.body, str) else case.body
+    for number, reason, raw_line, key in lines:
+        original = content.split(b"\n")[number - 1]
+        assert raw_line == original[:16_000].decode(errors="backslashreplace").replace("\0", "\\x00")
+        assert key == pipeline.prefix + case.key
+        assert expected.reason.lower() in reason.lower()
+    assert pipeline.land() is None
+
+
+def assert_one_sentence(sentence: str, key: str, words: str) -> None:
+    assert words in sentence
+    assert f"s3://kpi-raw/{key}" in sentence
+    assert "\n" not in sentence and "Traceback" not in sentence
+    assert sentence.endswith(".")
+
+
+def assert_accounts(pipeline: Pipeline, case: Case, expected: Landed) -> None:
+    """Lines in the file = rows landed + lines refused."""
+    counts = pipeline.query("select line_count, landed_count, refused_line_count, size_bytes from landing.loaded_files")
+    size = len(case.body.encode() if isinstance(case.body, str) else case.body)
+    refused = len(expected.refused)
+    assert [tuple(map(int, row)) for row in counts] == [(expected.rows + refused, expected.rows, refused, size)]
+
+
+def test_a_listen_within_a_day_of_loading_is_none_of_the_future(pipeline: Pipeline) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    times = [now + timedelta(hours=23), now + timedelta(hours=25)]
+    pipeline.put("streams.csv", HEADER + "".join(f"u1,t1,{at}\n" for at in times))
+    pipeline.land()
+    reasons = pipeline.query("select reject_reason from analytics.stg_streams order by listen_time_text")
+    assert reasons == [(None,), ("listen_time in the future",)]
+
+
+def test_ten_refused_lines_of_a_small_file_let_the_rest_in_and_eleven_do_not(pipeline: Pipeline) -> None:
+    pipeline.put("streams1.csv", HEADER + GOOD + "bad\n" * 10)
+    assert pipeline.land() == 1
+    pipeline.put("streams2.csv", HEADER + GOOD + "bad\n" * 11)
+    with pytest.raises(LandingError, match=r"streams2\.csv: 11 of 12 lines"):
+        pipeline.land()
+
+
+def test_one_percent_of_a_large_file_let_the_rest_in_and_more_do_not(pipeline: Pipeline) -> None:
+    pipeline.put("streams1.csv", HEADER + GOOD * 1980 + "bad\n" * 20)
+    assert pipeline.land() == 1980
+    pipeline.put("streams2.csv", HEADER + GOOD * 1979 + "bad\n" * 21)
+    with pytest.raises(LandingError, match=r"streams2\.csv: 21 of 2000 lines"):
+        pipeline.land()
+    kept = pipeline.query("select is_rolled_back, count(*) from landing.refused_lines group by 1 order by 1")
+    assert kept == [(False, 20), (True, 21)]
+
+
+def test_one_bad_file_keeps_the_others_of_its_load_out_and_each_is_named(pipeline: Pipeline, caplog) -> None:
+    pipeline.put("streams1.csv", HEADER + GOOD)
+    pipeline.put("streams2.csv", "")
+    pipeline.put("streams3.csv", "x\n")
+    with pytest.raises(LandingError, match=r"streams2\.csv is empty.*1 more files are refused"):
+        pipeline.land()
+    assert "streams3.csv" in caplog.text
+    assert pipeline.one("select count(*) from landing.streams") == 0
+
+
+SONGS = "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "popularity", "duration"),
+    [
+        ("plain", "50,180000", 50, 180000),
+        ("thousands separators", '"1,000","180,000"', None, None),
+        ("decimals", "50.5,180000.0", None, None),
+        ("an exponent", "5e1,1e5", None, None),
+        ("negative", "-1,-180000", None, None),
+        ("out of range", "101,0", None, None),
+        ("a huge duration", "100,999999999999999999", 100, 999999999999999999),
+        ("more digits than a bigint", "0,9223372036854775808", 0, None),
+        ("not a number", "NaN,inf", None, None),
+        ("hexadecimal", "0x10,0x10", None, None),
+        ("signs and blanks", " +7 , +180000 ", 7, 180000),
+        ("empty", ",", None, None),
+    ],
+)
+def test_numbers_of_a_song(pipeline: Pipeline, name: str, fields: str, popularity: int, duration: int) -> None:
+    pipeline.put("songs.csv", f"{SONGS}1,t1,A;B,N,{fields},pop\n")
+    assert pipeline.land("songs") == 1
+    assert pipeline.query("select popularity, duration_ms from analytics.stg_songs") == [(popularity, duration)]
+
+
+def test_a_track_with_200_artists_lands_whole(pipeline: Pipeline) -> None:
+    artists = ";".join(f"Artist {number}" for number in range(200))
+    pipeline.put("songs.csv", f"{SONGS}1,t1,{artists},N,50,180000,pop\n")
+    pipeline.land("songs")
+    assert pipeline.one("select artists from analytics.stg_songs") == artists
+
+
+def test_a_songs_file_without_a_required_column_names_it(pipeline: Pipeline) -> None:
+    pipeline.put("songs.csv", "id,track_id\n1,t1\n")
+    with pytest.raises(LandingError, match="lacks the columns 'artists', 'duration_ms', 'popularity', 'track_genre'"):
+        pipeline.land("songs")
+
+
+@pytest.mark.parametrize("table", ["songs", "users"])
+def test_a_snapshot_that_has_no_rows_or_shrank_is_refused_unless_a_setting_allows_it(
+    pipeline: Pipeline, table: str
+) -> None:
+    header, row = {
+        "songs": (SONGS, "{n},t{n},A,N,50,1000,pop\n"),
+        "users": ("user_id,user_country\n", "u{n},Peru\n"),
+    }[table]
+
+    def put(count: int) -> None:
+        pipeline.put(f"{table}.csv", header + "".join(row.format(n=n) for n in range(count)))
+
+    put(0)
+    with pytest.raises(LandingError, match="has no rows: put the whole"):
+        pipeline.land(table)
+    put(100)
+    assert pipeline.land(table) == 100
+    put(80)
+    assert pipeline.land(table) == 80
+    put(63)
+    with pytest.raises(LandingError, match="has 63 rows, more than a fifth fewer than the 80"):
+        pipeline.land(table)
+    assert pipeline.one(f"select count(*) from landing.{table}") == 80
+    assert pipeline.land(table, KPI_ALLOW_SMALLER_SNAPSHOTS="true") == 63
+    put(0)
+    assert pipeline.land(table, KPI_ALLOW_SMALLER_SNAPSHOTS="true") == 0
+    assert pipeline.one(f"select count(*) from landing.{table}") == 0
+
+
+def test_a_refused_streams_file_harms_no_other_table(pipeline: Pipeline) -> None:
+    pipeline.put("streams.csv", HEADER + "bad\n" * 20)
+    pipeline.put("users.csv", "user_id,user_country\nu1,Peru\n")
+    with pytest.raises(LandingError):
+        pipeline.land("streams")
+    assert pipeline.land("users") == 1
+
+
+def test_each_reason_of_the_staging_model_is_met() -> None:
+    met = Counter(reason for case in CASES if isinstance(case.expected, Landed) for reason in case.expected.rejects)
+    assert len(met) == 7
