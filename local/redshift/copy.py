@@ -181,7 +181,7 @@ class Loader:
             session.query("begin")
         try:
             loaded = load.run()
-        except RedshiftError:
+        except Exception:
             self.write_session(load.session_id, load.query_id, 0)
             if own:
                 session.query("rollback")
@@ -201,6 +201,10 @@ class Loader:
     def write_session(self, session_id: int, query_id: int, count: int) -> None:
         """Keeps what PG_LAST_COPY_ID and PG_LAST_COPY_COUNT answer in a session."""
         (self.directory / f"session.{session_id}").write_text(f"{query_id} {count}")
+
+    def forget_session(self, session_id: int) -> None:
+        """Ends what `write_session` kept: a later session can have the same number."""
+        (self.directory / f"session.{session_id}").unlink(missing_ok=True)
 
     def chunks(self, url: str, command: Copy) -> Iterator[bytes]:
         """The bytes of an object, decompressed, without its header lines."""
@@ -308,6 +312,7 @@ class Load:
             f" pg_postgres.to_regclass('{quoted}'))"
         )
         self.session_id, self.query_id = int(found[0][0] or 0), int(found[0][1] or 0)
+        session.number = self.session_id
         if found[0][2] is None:
             raise RedshiftError(f"Cannot COPY into nonexistent table {command.table}", UNDEFINED_TABLE)
         self.table_id, self.name = int(found[0][2]), found[0][5]

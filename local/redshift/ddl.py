@@ -238,8 +238,7 @@ def create_table(sql: str) -> tuple[str, int | None, str]:
     query = next((i for i, token in enumerate(tokens) if token.token_type == TokenType.ALIAS), None)
     table.attributes(tokens[:query])
     name = head["name"].lower()
-    temporary = head["temporary"] or re.search(r'(^|\.)"?#', name)
-    name = re.sub(r'(?<!")#[\w$]+', r'"\g<0>"', name)
+    temporary = head["temporary"] or '"#' in name
     text = f"create {'temporary ' if temporary else ''}table {head['exists'] or ''}{name}"
     if columns or query is None:
         text += f" ({columns})"

@@ -89,6 +89,10 @@ def _translate(text: str) -> Statement:
     body = body[start.end() :] if start else body
     if not body:
         return Statement(text, "")
+    if "#" in body:  # the name of a temporary table can start with it, which PostgreSQL wants in quotes
+        for token in reversed(tokenize(body)):
+            if token.token_type == TokenType.VAR and token.text.startswith("#"):
+                body = f'{body[: token.start]}"{token.text.lower()}"{body[token.end + 1 :]}'
     from .statements import STATEMENTS  # they are made of what stands here
 
     for pattern, handle in STATEMENTS:
@@ -99,7 +103,7 @@ def _translate(text: str) -> Statement:
 
 def passed(text: str, body: str) -> Statement:
     """The same to PostgreSQL as to Redshift."""
-    return Statement(text, text)
+    return Statement(text, body)
 
 
 def query(text: str, body: str) -> Statement:

@@ -109,7 +109,9 @@ class Rewriter:
                 part = self.date_part(exp.Literal.string(node.this.name))
                 self.replace(node, call("pg_redshift.extract", part, as_time(node.expression)))
             elif isinstance(node, exp.Into):
-                node.set("temporary", node.args.get("temporary") or str(node.this.name).startswith("#"))
+                if str(node.this.name).startswith("#") and not node.args.get("temporary"):
+                    node.set("temporary", True)
+                    self.changed = True
             elif isinstance(node, exp.DataType):
                 self.changed |= node.this in DEFAULT_LENGTH_TYPES
             elif isinstance(node, exp.Identifier):
@@ -129,11 +131,10 @@ class Rewriter:
             node.replace(new)
 
     def identifier(self, node: exp.Identifier) -> None:
-        """Names fold to lower case, quoted ones too (r_names.html); a name that starts with # needs quotes here."""
+        """Names fold to lower case, quoted ones too (r_names.html)."""
         name = str(node.this)
-        if (node.args.get("quoted") and name != name.lower()) or (name.startswith("#") and not node.args.get("quoted")):
+        if node.args.get("quoted") and name != name.lower():
             node.set("this", name.lower())
-            node.set("quoted", True)
             self.changed = True
 
     def date_part(self, node: exp.Expression) -> exp.Literal:

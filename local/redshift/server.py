@@ -108,7 +108,11 @@ class LocalRedshift:
             parameters = self._start_up(client)
             if parameters:
                 postgres = self._log_in(client, parameters)
-                Session(client, postgres, self.loader).run()
+                session = Session(client, postgres, self.loader)
+                try:
+                    session.run()
+                finally:
+                    self.loader.forget_session(session.number)
         except RedshiftError as error:
             with contextlib.suppress(OSError):  # it may be gone as well
                 client.send_error(error)

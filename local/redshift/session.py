@@ -60,6 +60,7 @@ class Session:
         self.failed = False
         self.notices: list[dict[str, str]] = []  # of statements of our own
         self.tag = ""
+        self.number = 0  # PostgreSQL's, once it has run a COPY
 
     def run(self) -> None:
         """Serves the client until it leaves.
@@ -274,7 +275,7 @@ class Session:
 # PostgreSQL's messages where Redshift has others: pattern, SQLSTATE (empty: PostgreSQL's), message, detail
 ERRORS = [
     (r"MERGE command cannot affect row a second time", "21000", "Found multiple matches to update the same tuple.", ""),
-    (r"could not serialize access due to .*", "XX000", "1023", "Serializable isolation violation on a table"),
+    (r"could not serialize access due to .*", "XX000", "1023", "Serializable isolation violation on table"),
     (r'type "pg_catalog\.(\w+)" does not exist', "42704", r'type "\1" does not exist', ""),
     (r'cannot insert a non-DEFAULT value into column ".*"', "0A000", "cannot set an identity column to a value", ""),
     (r'new row for relation .* violates check constraint "bytes"', "22001", "Value too long for character type", ""),

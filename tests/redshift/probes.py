@@ -355,7 +355,5 @@ TABLE: dict[tuple[str, str], list[tuple[str, Any]]] = {
 }  # fmt: skip
 
 PROBES = [
-    Probe(section, statement, expected, page)
-    for (section, page), rows in TABLE.items()
-    for statement, expected in rows
+    Probe(section, statement, expected, page) for (section, page), rows in TABLE.items() for statement, expected in rows
 ]

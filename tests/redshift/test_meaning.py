@@ -66,7 +66,7 @@ def test_temporary_tables(run) -> None:
     run("select * into #u from #t")
     run("create temp table v (like #t)")
     assert run("select count(*) from #u") == [(1,)]
-    assert run("select count(*) from svv_table_info where \"schema\" = current_schema()") == [(0,)]
+    assert run('select count(*) from svv_table_info where "schema" = current_schema()') == [(0,)]
 
 
 def test_alter_table(run) -> None:
@@ -149,7 +149,13 @@ def test_truncate_commits_and_other_ddl_does_not(run) -> None:
 
 def test_vacuum_needs_no_transaction(run) -> None:
     run("create table t (a int)")
-    for kind in ("vacuum t", "vacuum full t to 99 percent", "vacuum sort only t", "vacuum recluster t boost", "analyze t"):
+    for kind in (
+        "vacuum t",
+        "vacuum full t to 99 percent",
+        "vacuum sort only t",
+        "vacuum recluster t boost",
+        "analyze t",
+    ):
         run(kind)
     run("begin")
     with pytest.raises(Refused, match="VACUUM cannot run inside a transaction block"):
@@ -160,10 +166,11 @@ def test_vacuum_needs_no_transaction(run) -> None:
 def test_snapshot_isolation(run, connect) -> None:
     """The snapshot is taken by the first statement that reads, so that LOCK first, then SELECT sees the newest rows."""
     run("create table t (a int)")
+    run("create table gate (a int)")
     schema = run.value("select current_schema()")
     first, second = connect(autocommit=False), connect(autocommit=False)
-    first(f"lock {schema}.t")
-    waiting = threading.Thread(target=lambda: second(f"lock table {schema}.t"))
+    first(f"lock {schema}.gate")
+    waiting = threading.Thread(target=lambda: second(f"lock table {schema}.gate"))
     waiting.start()
     first(f"insert into {schema}.t values (1)")
     first.connection.commit()

@@ -1,0 +1,1 @@
+select id, name, cast(at as date) as at, upper(name) as loud from {{ ref('people') }}
