@@ -61,7 +61,8 @@ def explain(error: Exception) -> LandingError | TransientLandingError:
             if words in sentence.lower():
                 return LandingError(f"Redshift says: {sentence}. Nothing of this transaction was kept: {remedy}.")
     if not isinstance(error, redshift_connector.DatabaseError):
-        return TransientLandingError(f"The connection to Redshift broke ({sentence}): {_WAIT}.")
+        # The driver goes on with advice about proxies and firewalls.
+        return TransientLandingError(f"The connection to Redshift broke ({sentence.partition('. ')[0]}): {_WAIT}.")
     return TransientLandingError(f"Redshift says: {sentence}. Nothing of this transaction was kept: {_WAIT}.")
 
 
