@@ -163,10 +163,8 @@ def _env(arguments: argparse.Namespace) -> int:
 
 
 def _reset(arguments: argparse.Namespace) -> int:
-    stack = _stack()
-    stack.up()
-    stack.reset()
-    print("The buckets and the schemas landing and analytics are empty.")
+    _stack().reset()
+    print("The buckets and the warehouse are empty.")
     return 0
 
 

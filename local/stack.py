@@ -1,6 +1,7 @@
 """The stack: S3, Redshift and Airflow on one machine, below one state directory, beside any number of others."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -166,13 +167,17 @@ class Stack:
             return runs.run_dag(self.process_env(), self.state / "logs", conf, self.progress)
 
     def reset(self) -> None:
-        """Empty the buckets and drop the schemas `landing` and `analytics` with all that is in them."""
+        """Start over with empty buckets and a new warehouse.
+
+        The warehouse is made anew rather than emptied: one that another version of `local.redshift` has made, or that
+        is damaged, does not start.
+        """
         with self._one_run():
+            with self._locked():
+                self.redshift.stop()
+                shutil.rmtree(self.state / "redshift", ignore_errors=True)
+            self.up()
             buckets.empty_buckets(self.s3_client)
-            with self.connect() as connection:
-                connection.autocommit = True
-                for schema in ("analytics", "landing"):
-                    connection.cursor().execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
     def refresh_manifest(self) -> None:
         """Make the dbt manifest anew if the dbt project has changed."""

@@ -81,7 +81,10 @@ class Postgres:
         if not made_by.exists():
             self._make()
         elif made_by.read_text() != stamp:
-            raise PostgresError(f"{self.data} was made by another version of local/redshift: remove it and load again")
+            raise PostgresError(
+                f"{self.data} was made by another version of local/redshift: start over with an empty one, by "
+                "`python -m local reset`"
+            )
         self._end_orphan()
         self._launch()
         if not made_by.exists():
