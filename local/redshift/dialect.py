@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sqlglot.errors import ParseError, TokenError
@@ -67,7 +68,7 @@ def split(text: str) -> list[str]:
     except TokenError:
         return [text]  # PostgreSQL says what is wrong with it
     cuts = [-1, *(token.start for token in tokens if token.token_type == TokenType.SEMICOLON), len(text)]
-    parts = [text[start + 1 : end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    parts = [text[start + 1 : end] for start, end in pairwise(cuts)]
     return [part for part in parts if LEADING.sub("", part, count=1)]
 
 

@@ -279,7 +279,7 @@ create function json_array_length(text) returns int immutable strict parallel sa
 create function json_extract_array_element_text(text, int) returns text immutable strict parallel safe language sql
   as $$ select $1::pg_postgres.json operator(pg_catalog.->>) $2 $$;
 
--- The log of the loads, which is not transactional; see copy.py
+-- The log of the loads, which is not transactional; see load.py
 create function pg_redshift.load_log(kind text) returns setof pg_postgres.json stable security definer language sql as $$
   select line::pg_postgres.json from pg_postgres.regexp_split_to_table(
     pg_postgres.pg_read_file(current_setting('data_directory') || '/../load_log/' || kind, true), e'\n') line where line <> '' $$;

@@ -154,9 +154,7 @@ class Lines:
         Raises:
             LineError: Their number is wrong, or a quote is.
         """
-        if "CSV" not in self.options:
-            fields = record.split(self.delimiter)
-        elif self.quote not in record:
+        if "CSV" not in self.options or self.quote not in record:
             fields = record.split(self.delimiter)
         else:
             fields = []

@@ -21,14 +21,14 @@ ON_TABLES = "Specified types or functions (one per INFO message) not supported o
 CORRELATED = "This type of correlated subquery pattern is not supported due to internal error"
 # c_SQL_functions_leader_node_only.html, and the functions of PostgreSQL's catalogue
 LEADER_ONLY = set(
-    "age array_dims array_lower array_upper col_description current_schema current_schemas current_time current_timestamp "
-    "format_type generate_series get_bit get_byte getbit has_database_privilege has_function_privilege "
-    "has_language_privilege has_schema_privilege has_table_privilege isfinite localtime localtimestamp now obj_description "
-    "set_bit set_byte to_ascii".split()
+    "age array_dims array_lower array_upper col_description current_schema current_schemas current_time "
+    "current_timestamp format_type generate_series get_bit get_byte getbit has_database_privilege "
+    "has_function_privilege has_language_privilege has_schema_privilege has_table_privilege isfinite localtime "
+    "localtimestamp now obj_description set_bit set_byte to_ascii".split()
 )
 NEEDS_FRAME = set(
-    "avg bit_and bit_or bool_and bool_or count first_value last_value max min nth_value stddev stddev_pop stddev_samp sum "
-    "var_pop var_samp variance".split()
+    "avg bit_and bit_or bool_and bool_or count first_value last_value max min nth_value stddev stddev_pop stddev_samp "
+    "sum var_pop var_samp variance".split()
 )
 COLLECTING = {"listagg", "median", "percentile_cont"}
 SYSTEM_PREFIXES = ("pg_", "stv_", "stl_", "svl_", "svv_", "svcs_", "sys_")
@@ -128,9 +128,9 @@ def tables(nodes: list[exp.Expression]) -> Iterator[exp.Table]:
     """The tables of the database that a statement names; not its common table expressions."""
     ctes = {node.alias.lower() for node in nodes if isinstance(node, exp.CTE)}
     for node in nodes:
-        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
-            if node.db or node.name.lower() not in ctes:
-                yield node
+        named = isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier)
+        if named and (node.db or node.name.lower() not in ctes):
+            yield node
 
 
 def is_catalogue(table: exp.Table) -> bool:
@@ -215,7 +215,8 @@ def check_select(node: exp.Select, collects: bool) -> None:
         elif name == "median":
             orders.add(f" ORDER BY {function.expressions[0].sql()}")
     if collecting and distinct:
-        message = "Using LISTAGG/PERCENTILE_CONT/MEDIAN aggregate functions with other distinct aggregate function not supported"
+        functions = "LISTAGG/PERCENTILE_CONT/MEDIAN"
+        message = f"Using {functions} aggregate functions with other distinct aggregate function not supported"
         raise RedshiftError(message, NOT_SUPPORTED)
     if len(orders) > 1:
         message = "within group ORDER BY clauses for aggregate functions must be the same"
@@ -236,11 +237,10 @@ def check_cte(node: exp.CTE) -> None:
     if isinstance(node.this, exp.DML):
         raise syntax_error(node.this.key, node)
     with_ = node.parent
-    if with_ and with_.args.get("recursive") and not node.args["alias"].columns:
-        if any(table.name.lower() == node.alias.lower() for table in node.this.find_all(exp.Table)):
-            raise RedshiftError(
-                f'recursive common table expression "{node.alias}" needs a list of its columns', SYNTAX_ERROR
-            )
+    refers = any(table.name.lower() == node.alias.lower() for table in node.this.find_all(exp.Table))
+    if with_ and with_.args.get("recursive") and refers and not node.args["alias"].columns:
+        message = f'recursive common table expression "{node.alias}" needs a list of its columns'
+        raise RedshiftError(message, SYNTAX_ERROR)
 
 
 def check_statement(tree: exp.Expression) -> None:

@@ -147,10 +147,10 @@ class Rewriter:
     def function(self, node: exp.Anonymous) -> None:
         """One function call."""
         name, arguments = name_of(node), node.expressions
-        if name in WITH_DATE_PART and arguments and isinstance(arguments[0], exp.Column | exp.Literal | exp.Var):
-            if name != "date_trunc" or arguments[0].is_string:
-                arguments[0].replace(self.date_part(arguments[0]))
-                self.changed = True
+        kinds = exp.Literal if name == "date_trunc" else exp.Column | exp.Literal | exp.Var
+        if name in WITH_DATE_PART and arguments and isinstance(arguments[0], kinds):
+            arguments[0].replace(self.date_part(arguments[0]))
+            self.changed = True
         if name in ("date_part", "pgdate_part") and arguments[0].name == "decade":  # decade 201 starts with 2000
             node.replace(exp.paren(exp.Add(this=node.copy(), expression=exp.Literal.number(1))))
             self.changed = True

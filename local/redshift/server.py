@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 
 from . import login
-from .copy import Loader
 from .errors import RedshiftError
+from .load import Loader
 from .postgres import OWNER, Postgres, PostgresError
 from .session import Session
 from .wire import Channel, pack

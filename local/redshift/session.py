@@ -15,9 +15,9 @@ import re
 import struct
 from collections.abc import Iterable
 
-from .copy import Loader
 from .dialect import UNPARSABLE, Statement, split, translate
 from .errors import RedshiftError, fault, missing
+from .load import Loader
 from .wire import (
     COPY_DATA,
     COPY_DONE,
@@ -102,7 +102,7 @@ class Session:
         self.awaited += 1
 
     def finish_batch(self, kind: bytes) -> None:
-        """Sends what was collected and passes the answers on: Flush ends after the last of them, Sync with the state."""
+        """Sends what was collected and passes the answers on, after Sync with the state of the transaction."""
         if kind == b"S":
             self.outgoing += SYNC
             relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
@@ -232,7 +232,7 @@ class Session:
                 return rows
 
     def answer_to_ready(self, kind: bytes, body: bytes) -> tuple[bytes, bool]:
-        """What the client gets for PostgreSQL's message, and whether it is ReadyForQuery, which is sent by the caller."""
+        """What the client gets for PostgreSQL's message, and whether it is ReadyForQuery, which the caller sends."""
         if kind == b"Z":
             self.transaction = body
             return b"", True

@@ -30,8 +30,8 @@ SETTINGS = set(
     "wlm_query_slot_count".split()
 )
 SHARED_SETTINGS = set(
-    "application_name client_encoding datestyle extra_float_digits intervalstyle local names role search_path seed session "
-    "server_version statement_timeout time timezone transaction all".split()
+    "application_name client_encoding datestyle extra_float_digits intervalstyle local names role search_path seed "
+    "session server_version statement_timeout time timezone transaction all".split()
 )
 CREATE_VIEW = re.compile(
     r"(create\s+(?:or\s+replace\s+)?view\s.*?\sas\b)(.*?)(\s*with\s+no\s+schema\s+binding)?", re.I | re.S
@@ -80,14 +80,13 @@ def late_binding_view(session: Session, head: str, sql: str) -> None:
     """A view over a function, whose body PostgreSQL reads when it runs: so its tables can be dropped and made again."""
     session.query(f"create temporary view late_binding_columns as {sql}")
     columns = session.query(
-        "select pg_postgres.string_agg(quote_ident(attname) || ' ' || pg_catalog.pg_format_type(atttypid, atttypmod), ', '"
+        "select pg_postgres.string_agg(quote_ident(attname) || ' ' || pg_format_type(atttypid, atttypmod), ', '"
         " order by attnum) from pg_attribute where attrelid = 'pg_temp.late_binding_columns'::regclass"
     )[0][0]
     session.query("drop view pg_temp.late_binding_columns")
     number = session.query("select pg_postgres.nextval('pg_redshift.query_id')")[0][0]
-    session.query(
-        f"create function pg_redshift.view_{number}() returns table ({columns}) language sql stable as $view${sql}$view$"
-    )
+    function = f"pg_redshift.view_{number}() returns table ({columns})"
+    session.query(f"create function {function} language sql stable as $view${sql}$view$")
     session.query(f"{head} select * from pg_redshift.view_{number}()")
 
 
@@ -115,10 +114,8 @@ def alter_table(text: str, body: str) -> Statement:
     if words[0] == "ADD":
         return add_column(text, table, change)
     if (
-        words[0] == "ALTER"
-        and set(words[1:3]) & {"DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND", "ENCODE"}
-        or is_encoding
-    ):
+        words[0] == "ALTER" and set(words[1:3]) & {"DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND", "ENCODE"}
+    ) or is_encoding:
         return nothing_to_do(text, table, "ALTER TABLE")
     if words[0] == "ALTER":
         kind = re.fullmatch(
@@ -326,9 +323,10 @@ STATEMENTS = [
         (r"grant|revoke", grant),
         (r"create\s+(?:or\s+replace\s+)?function", function),
         (r"unload|call|cancel|refresh|use|(?:create|alter|drop)\s+(?:or\s+replace\s+)?"
-         r"(?:materialized|procedure|external|datashare|model|library|masking|rls|identity|copy\s+job)|copy\s+job", not_here),
+         r"(?:materialized|procedure|external|datashare|model|library|masking|rls|identity|copy\s+job)|"
+         r"copy\s+job", not_here),
         (r"values|table", only_in_postgres),
-        (r"create|alter|drop|savepoint|release|do|listen|unlisten|notify|cluster|reindex|checkpoint|load|discard|security|"
-         r"import|move|reassign", not_in_redshift),
+        (r"create|alter|drop|savepoint|release|do|listen|unlisten|notify|cluster|reindex|checkpoint|load|discard|"
+         r"security|import|move|reassign", not_in_redshift),
     ]
 ]  # fmt: skip

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF005 - a probe is a line
 """The probe table: a statement, what Redshift answers, and the page of its developer guide that says so.
 
 The answer is a value, several rows, or a refusal. Pages are names below docs.aws.amazon.com/redshift/latest/dg/;

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from .coverage import README, with_table
 from .probes import PROBES, SETUP, Probe, Refusal
 
 
@@ -45,3 +46,8 @@ def test_a_position_is_that_of_the_clients_text(probed) -> None:
 
 def test_the_table_is_large_enough() -> None:
     assert len({probe.statement for probe in PROBES}) == len(PROBES) >= 150
+
+
+def test_the_readme_has_the_table_of_these_tests() -> None:
+    text = README.read_text()
+    assert with_table(text) == text, "run python -m tests.redshift.coverage"
