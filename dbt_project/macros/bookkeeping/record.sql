@@ -7,6 +7,27 @@
     where model_name = '{{ this.name }}'
 {% endmacro %}
 
+{#- What stands in transformed_batches, beside the models, for a batch that every test before the KPIs has let pass.
+    Until then the batch stays due for all of its models, and thereby under their tests: a model commits before it is
+    tested, and what a test held back in one run would go through in the next one otherwise. -#}
+{% macro passed() -%}
+    every test
+{%- endmacro %}
+
+{% macro record_passed_batches() %}
+    insert into {{ source('bookkeeping', 'transformed_batches') }} (model_name, loaded_at, recorded_at, run_id)
+    select distinct '{{ passed() }}', loaded_at, {{ build_time() }}, {{ run_id() }}
+    from {{ ref('int_batches_due') }}
+{% endmacro %}
+
+{#- A full refresh that dies halfway leaves every batch due. -#}
+{% macro forget_passed_batches() %}
+    {% if should_full_refresh() %}
+        delete from {{ source('bookkeeping', 'transformed_batches') }}
+        where model_name = '{{ passed() }}'
+    {% endif %}
+{% endmacro %}
+
 {% macro record_day_builds() %}
     insert into {{ source('bookkeeping', 'day_builds') }} (model_name, listen_date, version, built_at, run_id)
     select model_name, listen_date, version, {{ build_time() }}, {{ run_id() }}

@@ -1,4 +1,9 @@
-{{ config(dist='all') }}
+{{
+    config(
+        dist='all',
+        pre_hook='{{ forget_passed_batches() }}',
+    )
+}}
 
 with
 
@@ -33,7 +38,15 @@ list_models as (
 
 ),
 
-keep_batches_not_transformed as (
+find_passed_batches as (
+
+    select distinct loaded_at
+    from transformed_batches
+    where model_name = '{{ passed() }}'
+
+),
+
+keep_batches_not_done as (
 
     select
         list_models.model_name,
@@ -44,11 +57,12 @@ keep_batches_not_transformed as (
         on
             list_models.model_name = transformed_batches.model_name
             and list_batches.loaded_at = transformed_batches.loaded_at
-    {% if not should_full_refresh() %}
-        where transformed_batches.loaded_at is null
-    {% endif %}
+    left join find_passed_batches on list_batches.loaded_at = find_passed_batches.loaded_at
+    where
+        transformed_batches.loaded_at is null
+        or find_passed_batches.loaded_at is null
     group by list_models.model_name, list_batches.loaded_at
 
 )
 
-select * from keep_batches_not_transformed
+select * from keep_batches_not_done

@@ -2,6 +2,7 @@
     config(
         dist='all',
         pre_hook='{{ raise_versions_of_days_asked_for() }}',
+        post_hook='{{ record_passed_batches() }}',
     )
 }}
 
