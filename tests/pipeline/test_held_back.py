@@ -1,0 +1,67 @@
+"""A test that fails holds the KPIs back: in its own run, and in every later one until somebody has mended it."""
+
+import pytest
+
+from tests.faults.in_process import Pipeline
+from tests.pipeline.warehouse import kpi_tables
+
+SONGS = "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n1,t1,Ann,One,50,1000,pop\n"
+USERS = "user_id,user_country\nu1,Peru\n"
+
+
+def streams(*rows: str) -> str:
+    return "user_id,track_id,listen_time\n" + "".join(f"{row}\n" for row in rows)
+
+
+@pytest.fixture
+def pipeline(fresh_stack):
+    pipeline = Pipeline.of(fresh_stack)
+    pipeline.prepare()
+    pipeline.put("songs.csv", SONGS)
+    pipeline.put("users.csv", USERS)
+    pipeline.put("streams/1.csv", streams("u1,t1,2024-06-24 10:00:00", "u1,t1,2024-06-25 10:00:00"))
+    pipeline.land_all()
+    assert pipeline.build().success
+    pipeline.query("insert into landing.pipeline_runs values ('first', sysdate, sysdate, 0, 0, 0, 0, 0, 0, 0, 0)")
+    return pipeline
+
+
+def failed(result) -> set[str]:
+    return {outcome.node.name for outcome in result.result.results if outcome.status in ("fail", "error")}
+
+
+def test_a_lost_row_holds_the_kpis_back_until_it_is_accounted_for(pipeline, fresh_stack):
+    before = kpi_tables(fresh_stack)
+    pipeline.put("streams/2.csv", streams("u2,t1,2024-06-25 11:00:00", "u3,t1,2024-06-25 12:00:00"))
+    pipeline.land("streams")
+    # One row fewer than the ledger says: as if a row had got lost on the way.
+    pipeline.query("delete from landing.streams where user_id = 'u3'")
+    for _ in range(2):
+        assert "every_landed_row_is_a_listen_a_duplicate_or_a_reject" in failed(pipeline.build())
+        assert kpi_tables(fresh_stack) == before
+    pipeline.query(
+        "insert into landing.streams (user_id, track_id, listen_time, loaded_at)"
+        " select 'u3', 't1', '2024-06-25 12:00:00', max(loaded_at) from landing.streams"
+    )
+    by_batch = ("fct_listens", "duplicate_streams", "rejected_streams", "stream_batches")
+    assert pipeline.models("--full-refresh", "--select", *by_batch).success
+    assert pipeline.build(rebuild_from="2024-06-25", rebuild_to="2024-06-25").success
+    after = dict((row[0], row[1:]) for row in kpi_tables(fresh_stack)["listening_kpis_daily"])
+    assert [listens for listens, *_ in after.values()] == [1, 3]
+
+
+def test_a_kpi_that_fails_its_test_fails_the_next_run_too(pipeline):
+    pipeline.query("update analytics.day_builds set built_at = sysdate")
+    pipeline.query("update analytics.genre_kpis_daily set listen_share = 0.5 where listen_date = '2024-06-24'")
+    for _ in range(2):
+        failures = failed(pipeline.build())
+        assert any(name.startswith("shares_add_up_to_one") for name in failures)
+    assert pipeline.build(rebuild_from="2024-06-24", rebuild_to="2024-06-24").success
+
+
+def test_a_run_does_not_look_at_what_an_earlier_successful_run_has_tested(pipeline):
+    """Its cost follows the rows that arrive; the weekly audit looks at everything."""
+    pipeline.query("update analytics.genre_kpis_daily set listen_share = 0.5 where listen_date = '2024-06-24'")
+    assert pipeline.build().success
+    failures = failed(pipeline.build(test_scope="everything"))
+    assert any(name.startswith("shares_add_up_to_one") for name in failures)
