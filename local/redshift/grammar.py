@@ -16,7 +16,7 @@ from sqlglot.generators.redshift import RedshiftGenerator
 from sqlglot.parsers.redshift import RedshiftParser
 from sqlglot.tokens import Token, TokenType
 
-KEPT_PARSERS = ("CAST", "CONVERT", "EXTRACT", "OVERLAY", "POSITION", "TRIM", "TRY_CAST")
+KEPT_PARSERS = ("CAST", "CONVERT", "EXTRACT", "OVERLAY", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
 # What Redshift means by a type without a length: r_Character_types.html, r_Numeric_types201.html
 DEFAULT_LENGTHS = {
     "varchar": "varchar(256)",

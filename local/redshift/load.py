@@ -205,8 +205,8 @@ class Load:
         self.start = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         quoted = command.table.replace("'", "''")
         ((pid, query_id, table_id, name, database, user_id, self.datestyle),) = session.query(
-            "select pg_backend_pid(), pg_postgres.nextval('pg_redshift.query_id'), t.oid, t.relname, current_database(),"
-            " u.usesysid, current_setting('datestyle') from pg_user u"
+            "select pg_backend_pid(), pg_postgres.nextval('pg_redshift.query_id'), t.oid, t.relname,"
+            " current_database(), u.usesysid, current_setting('datestyle') from pg_user u"
             f" left join pg_class t on t.oid = pg_postgres.to_regclass('{quoted}') where u.usename = current_user"
         )
         self.session_id = session.number = int(pid or 0)

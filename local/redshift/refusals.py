@@ -90,7 +90,7 @@ def check(tree: exp.Expression) -> None:
     for node in nodes:
         if isinstance(node, exp.Window):
             check_window(node)
-        elif isinstance(node, exp.Anonymous):
+        elif isinstance(node, exp.Anonymous) and name_of(node) != "array":
             check_function(node, on_tables)
         elif isinstance(node, exp.Select):
             check_select(node, collects)
@@ -117,8 +117,10 @@ def check(tree: exp.Expression) -> None:
             check_cte(node)
         elif isinstance(node, exp.Pivot):
             raise missing("PIVOT and UNPIVOT")
-        elif isinstance(node, exp.Bracket):
-            raise missing("SUPER, whose elements [] takes")
+        elif isinstance(node, exp.Bracket) or name_of(node) == "array":
+            raise missing("arrays, which are SUPER")
+        elif isinstance(node, exp.Star) and node.args.get("except_"):
+            raise missing("SELECT * EXCLUDE")
     check_statement(tree)
     if sum(isinstance(node, exp.Select) for node in nodes) > 1:
         check_correlations(tree)
@@ -200,6 +202,8 @@ def check_select(node: exp.Select, collects: bool) -> None:
     for clause, word in (("locks", "for"), ("windows", "window"), ("sample", "tablesample")):
         if node.args.get(clause):
             raise syntax_error(word)
+    if node.args.get("group") and node.args["group"].args.get("all"):
+        raise missing("GROUP BY ALL")
     if not collects:
         return
     orders, collecting, distinct = set(), False, False

@@ -56,8 +56,8 @@ def create_view(text: str, body: str) -> Statement:
     if not found:
         raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
     if not found[3]:
-        return around(text, found[1], found[2])
-    around(text, found[1], found[2])  # refuses now what it would refuse later
+        return around(text, f"{found[1]} ", found[2])
+    around(text, f"{found[1]} ", found[2])  # refuses now what it would refuse later
 
     def run(session: Session) -> str:
         own = session.transaction == b"I"

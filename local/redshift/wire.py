@@ -17,7 +17,8 @@ from .errors import RedshiftError
 SERVER_VERSION = b"8.0.2"  # what Redshift reports; drivers decide by it
 READ_SIZE = 1 << 18  # bytes
 DATA_ROW, ERROR_RESPONSE = ord("D"), ord("E")
-TEXT_OID, VARCHAR_OID = 25, 1043
+# TEXT is VARCHAR in Redshift; of INTERVAL its drivers expect other bytes, so it goes as a type that is sent as text
+OTHER_TYPES = {25: 1043, 1186: 2275}
 SYNC = b"S\0\0\0\4"
 FLUSH = b"H\0\0\0\4"
 COPY_DATA = b"d"
@@ -52,20 +53,20 @@ def unpack_row(body: bytes) -> list[str | None]:
 
 
 def as_redshift(kind: bytes, body: bytes) -> bytes:
-    """The body of a message as Redshift would send it: its version, and VARCHAR for each TEXT column of a result."""
+    """The body of a message as Redshift would send it: its version, and its types of columns."""
     if kind == b"S" and body.startswith(b"server_version\0"):
         return b"server_version\0" + SERVER_VERSION + b"\0"
-    return text_as_varchar(body) if kind == b"T" else body
+    return with_other_types(body) if kind == b"T" else body
 
 
-def text_as_varchar(body: bytes) -> bytes:
-    """A RowDescription in which TEXT columns are VARCHAR: Redshift has no other type of text in a result."""
+def with_other_types(body: bytes) -> bytes:
+    """A RowDescription with the types that Redshift's drivers know."""
     out = bytearray(body)
     at = 2
     for _ in range(struct.unpack_from("!h", body)[0]):
         at = body.index(b"\0", at) + 1
-        if struct.unpack_from("!i", body, at + 6)[0] == TEXT_OID:
-            struct.pack_into("!i", out, at + 6, VARCHAR_OID)
+        (oid,) = struct.unpack_from("!i", body, at + 6)
+        struct.pack_into("!i", out, at + 6, OTHER_TYPES.get(oid, oid))
         at += 18
     return bytes(out)
 

@@ -1,7 +1,7 @@
 """The stand-in's speed beside a direct connection to its PostgreSQL: `python -m tests.redshift.benchmark [rows]`.
 
-Measured on the machine at hand, never asserted: start once the data directory exists, the overhead of a statement at the
-median, and COPY beside psql's \\copy of the same file.
+Measured on the machine at hand, never asserted: start once the data directory exists, the overhead of a statement at
+the median, and COPY beside psql's \\copy of the same file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import boto3
 import redshift_connector
 from moto.server import ThreadedMotoServer
 
-from local.redshift.postgres import BINARIES, Postgres
+from local.redshift.postgres import BINARIES
 from local.redshift.server import LocalRedshift
 
 USER, PASSWORD = "admin", "Benchmark-1"
@@ -95,10 +95,8 @@ def measure_statements(redshift: LocalRedshift) -> None:
             began = time.perf_counter()
             session.query(sql.replace("nvl", "coalesce"))
             times["direct"].append(time.perf_counter() - began)
-        medians = {name: statistics.median(values) * 1000 for name, values in times.items()}
-        print(
-            f"{what}: {medians['through']:.2f} ms through driver and stand-in, {medians['direct']:.2f} ms direct, no driver"
-        )
+        through_it, direct = (statistics.median(values) * 1000 for values in times.values())
+        print(f"{what}: {through_it:.2f} ms through driver and stand-in, {direct:.2f} ms direct, without a driver")
 
 
 def measure_copy(redshift: LocalRedshift, endpoint: str, rows: int, root: Path) -> None:
@@ -129,5 +127,4 @@ def measure_copy(redshift: LocalRedshift, endpoint: str, rows: int, root: Path) 
 
 
 if __name__ == "__main__":
-    assert Postgres
     main()

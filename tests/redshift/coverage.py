@@ -20,7 +20,9 @@ def table() -> str:
         refused = sum(isinstance(probe.expected, Refusal) for probe in own)
         pages = ", ".join(f"`{page}`" for page in dict.fromkeys(probe.page for probe in own))
         lines.append(f"| {section} | {len(own)} | {refused or ''} | {pages} |")
-    lines.append(f"| **all probes** | **{len(PROBES)}** | **{sum(isinstance(p.expected, Refusal) for p in PROBES)}** | |")
+    lines.append(
+        f"| **all probes** | **{len(PROBES)}** | **{sum(isinstance(p.expected, Refusal) for p in PROBES)}** | |"
+    )
     for path in sorted(HERE.glob("test_*.py")):
         tree = ast.parse(path.read_text())
         names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]

@@ -102,6 +102,7 @@ TABLE: dict[tuple[str, str], list[tuple[str, Any]]] = {
         ("select trunc(getdate()) = current_date, trunc(sysdate) = current_date", [(True, True)]),
         ("select date_trunc('second', getdate()) = getdate()", True),
         ("select date '2024-01-31' + 1, date '2024-03-01' - date '2024-02-01'", [(dt.date(2024, 2, 1), 29)]),
+        ("select interval '3 days'", "3 days"),
         ("select sold_at + interval '3 hours' from sales where id = 2", when("2024-02-29 03:00")),
     ],
     ("formats and casts", "r_Data_type_formatting.html"): [
@@ -137,6 +138,7 @@ TABLE: dict[tuple[str, str], list[tuple[str, Any]]] = {
         ("select strpos('dogfish', 'fish'), position('fish' in 'dogfish'), left('abc', 2), right('abc', 2)", [(4, 4, "ab", "bc")]),
         ("select initcap('nibh.enim@egestas.ca'), upper('é'), reverse('abc'), replicate('ab', 2)", [("Nibh.Enim@Egestas.Ca", "É", "cba", "abab")]),
         ("select concat('a', 'b'), concat('a', null), 'a' || 'b'", [("ab", None, "ab")]),
+        ("select substring('abc' from 2 for 1), substring('abc', 2)", [("b", "bc")]),
         ("select split_part('a$b$c', '$', 2), substring('caterpillar', 6, 4), trim(both 'x' from 'xax'), btrim(' a ')", [("b", "pill", "a", "a")]),
         ("select translate('mint tea', 'inea', 'osin'), lpad('7', 3, '0'), rpad('7', 2, 'x'), repeat('a', 2)", [("most tin", "007", "7x", "aa")]),
         ("select chr(65), ascii('A'), strtol('abcd1234', 16), to_hex(255), quote_literal('it')", [("A", 65, 2882343476, "ff", "'it'")]),
@@ -345,6 +347,9 @@ TABLE: dict[tuple[str, str], list[tuple[str, Any]]] = {
         ("create procedure p() as $$ begin end $$ language plpgsql", "the local Redshift does not have CREATE PROCEDURE; Redshift does"),
         ("unload ('select 1') to 's3://x/' iam_role default", "the local Redshift does not have UNLOAD; Redshift does"),
         ("create external schema e from data catalog database 'd' iam_role default", "the local Redshift does not have CREATE EXTERNAL SCHEMA; Redshift does"),
+        ("select array(1, 2)", "the local Redshift does not have arrays, which are SUPER; Redshift does"),
+        ("select * exclude (id) from sales", "the local Redshift does not have SELECT * EXCLUDE; Redshift does"),
+        ("select region from sales group by all", "the local Redshift does not have GROUP BY ALL; Redshift does"),
         ("select * from sales pivot (count(id) for region in ('north'))", "the local Redshift does not have PIVOT and UNPIVOT; Redshift does"),
     ),
     ("settings", "cm_chap_ConfigurationRef.html"): [

@@ -140,19 +140,9 @@ def test_an_error_in_a_transaction_fails_it(connect) -> None:
 
 
 def start(data: Path, ready: Path) -> subprocess.Popen:
+    options = ["--data", str(data), "--port", "0", "--s3-endpoint", "http://127.0.0.1:1", "--ready-file", str(ready)]
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "local.redshift",
-            "--data",
-            str(data),
-            "--port",
-            "0",
-            "--s3-endpoint",
-            "http://127.0.0.1:1",
-        ]
-        + ["--ready-file", str(ready)],
+        [sys.executable, "-m", "local.redshift", *options],
         cwd=REPOSITORY,
         env=os.environ | {"REDSHIFT_USER": USER, "REDSHIFT_PASSWORD": PASSWORD},
     )

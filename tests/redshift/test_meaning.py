@@ -12,7 +12,8 @@ from .conftest import Client, Refused
 def test_create_table_with_all_that_redshift_adds(run) -> None:
     run(
         """create table if not exists t (id bigint identity(0, 1) not null distkey, "Name" varchar(max) encode zstd,
-           n numeric not null default 3, at timestamp default sysdate, day date sortkey, primary key (id), unique (n))"""
+           n numeric not null default 3, at timestamp default sysdate, day date sortkey,
+           primary key (id), unique (n))"""
     )
     run("create table u (a int, b date, c text) backup no diststyle key distkey (a) compound sortkey (b, a)")
     run("insert into t (name) values ('a')")
@@ -27,7 +28,8 @@ def test_create_table_with_all_that_redshift_adds(run) -> None:
         ("c", "character varying(256)", False, 0, False),
     ]
     assert run(described.format("t"))[1][:2] == ("name", "character varying(65535)")
-    table_info = 'select diststyle, sortkey1, sortkey_num from svv_table_info where "table" = \'u\' and "schema" = current_schema()'
+    table_info = """select diststyle, sortkey1, sortkey_num from svv_table_info
+        where "table" = 'u' and "schema" = current_schema()"""
     assert run(table_info) == [("KEY(a)", "b", 2)]
 
 
@@ -53,8 +55,8 @@ def test_varchar_counts_bytes(run) -> None:
 
 
 def test_a_sort_key_prunes_by_literal_dates(run) -> None:
-    run("create table t sortkey (d) as select date '2024-01-01' + id as d, repeat('x', 200) as v from ("
-        "with recursive n(id) as (select 0 union all select id + 1 from n where id < 20000) select id from n) x")  # fmt: skip
+    numbers = "with recursive n(id) as (select 0 union all select id + 1 from n where id < 20000) select id from n"
+    run(f"create table t sortkey (d) as select date '2024-01-01' + id as d, repeat('x', 200) as v from ({numbers}) x")
     run("analyze t")
     plan = str(run("explain select count(*) from t where d >= '2024-02-01' and d < '2024-02-03'"))
     assert "Bitmap Index Scan" in plan
@@ -118,6 +120,15 @@ def test_a_late_binding_view_outlives_its_table(run) -> None:
     run("create view bound as select id from t")
     with pytest.raises(Refused, match="depend"):
         run("drop table t")
+
+
+def test_a_view_is_rewritten_like_a_query(run) -> None:
+    run("create table t (id int, v varchar(5))")
+    run("insert into t values (1, null)")
+    run("create or replace view w as select id + 1 as a, a * 2 as b, nvl(v, '-') as v from t")
+    assert run("select * from w") == [(2, 4, "-")]
+    run("create view q as select * from t x qualify row_number() over (order by id) = 1")
+    assert run("select * from q") == [(1, None)]
 
 
 def test_sysdate_is_the_start_of_the_transaction(run, connect) -> None:
