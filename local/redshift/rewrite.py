@@ -8,35 +8,11 @@ from typing import cast
 from sqlglot import exp
 
 from .errors import RedshiftError, missing
+from .words import words
 
 Columns = Callable[[str], list[str]]
 
-# Date parts and their abbreviations: r_Dateparts_for_datetime_functions.html
-DATE_PARTS = {
-    alias: part
-    for part, aliases in {
-        "millennium": "millennium millennia mil mils",
-        "century": "century centuries c cent cents",
-        "decade": "decade decades dec decs",
-        "year": "year years y yr yrs",
-        "quarter": "quarter quarters qtr qtrs",
-        "month": "month months mon mons",
-        "week": "week weeks w",
-        "dow": "dayofweek dow dw weekday",
-        "doy": "dayofyear doy dy yearday",
-        "day": "day days d",
-        "hour": "hour hours h hr hrs",
-        "minute": "minute minutes m min mins",
-        "second": "second seconds s sec secs",
-        "milliseconds": "millisecond milliseconds ms msec msecs msecond mseconds millisec millisecs millisecon",
-        "microseconds": "microsecond microseconds us usec usecs usecond useconds microsec microsecs microsecon",
-        "epoch": "epoch",
-        "timezone": "timezone",
-        "timezone_hour": "timezone_hour",
-        "timezone_minute": "timezone_minute",
-    }.items()
-    for alias in aliases.split()
-}
+DATE_PARTS = {alias: part for part, *aliases in map(str.split, words("date_parts")) for alias in aliases}
 WITH_DATE_PART = ("dateadd", "date_add", "datediff", "date_diff", "date_part", "pgdate_part", "date_trunc")
 # Which arguments are times, so that a literal there is one; a bare literal would fit several types
 TIME_ARGUMENTS = {
@@ -52,23 +28,8 @@ TIME_ARGUMENTS = {
     "convert_timezone": (-1,),
 }
 SYNONYMS = {"nvl": "coalesce", "date_add": "dateadd", "date_diff": "datediff", "pgdate_part": "date_part"}
-WHOLE_PARTITION = {
-    "kind": "ROWS",
-    "start": "UNBOUNDED",
-    "start_side": "PRECEDING",
-    "end": "UNBOUNDED",
-    "end_side": "FOLLOWING",
-}
 REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
-DEFAULT_LENGTH_TYPES = {
-    exp.DType.VARCHAR,
-    exp.DType.TEXT,
-    exp.DType.CHAR,
-    exp.DType.NCHAR,
-    exp.DType.NVARCHAR,
-    exp.DType.DECIMAL,
-}
-DEFAULT_LENGTH_TYPES |= {exp.DType.BPCHAR}
+DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVARCHAR BPCHAR DECIMAL".split()}
 
 
 class NeedsCatalogueError(Exception):
@@ -83,6 +44,12 @@ def name_of(node: exp.Expression) -> str:
 def call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
     """A function call."""
     return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def frame(start: str, end: str) -> exp.WindowSpec:
+    """ROWS BETWEEN two bounds, each a number and a side."""
+    (first, first_side), (last, last_side) = start.split(), end.split()
+    return exp.WindowSpec(kind="ROWS", start=first, start_side=first_side, end=last, end_side=last_side)
 
 
 class Rewriter:
@@ -216,7 +183,7 @@ class Rewriter:
             window.set("this", call("pg_postgres.string_agg", text, separator))
             if ordered:
                 window.set("order", exp.Order(expressions=ordered))
-                window.set("spec", exp.WindowSpec(**WHOLE_PARTITION))
+                window.set("spec", frame("UNBOUNDED PRECEDING", "UNBOUNDED FOLLOWING"))
             self.replace(window, call("pg_redshift.listagg", window.copy()))
             return
         if distinct:
@@ -248,21 +215,9 @@ class Rewriter:
         ):
             raise missing(f"{name} ... IGNORE NULLS with these arguments")
         if name in ("lag", "lead"):
-            before = {
-                "kind": "ROWS",
-                "start": "UNBOUNDED",
-                "start_side": "PRECEDING",
-                "end": "1",
-                "end_side": "PRECEDING",
-            }
-            after = {
-                "kind": "ROWS",
-                "start": "1",
-                "start_side": "FOLLOWING",
-                "end": "UNBOUNDED",
-                "end_side": "FOLLOWING",
-            }
-            window.set("spec", exp.WindowSpec(**(before if name == "lag" else after)))
+            before = name == "lag"
+            bounds = ("UNBOUNDED PRECEDING", "1 PRECEDING") if before else ("1 FOLLOWING", "UNBOUNDED FOLLOWING")
+            window.set("spec", frame(*bounds))
             name = "last_value" if name == "lag" else "first_value"
         self.replace(node, call(f"pg_redshift.{name}", function.expressions[0]))
 

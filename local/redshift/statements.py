@@ -13,26 +13,12 @@ from . import ddl
 from .copy import parse
 from .dialect import Statement, around, passed, query, rewritten
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, unsupported_command
+from .words import words
 
 if TYPE_CHECKING:
     from .session import Session
 
 NAME = r'(?:"[^"]+"|[\w#$]+)(?:\s*\.\s*(?:"[^"]+"|[\w#$]+))*'
-# Settings that Redshift has and PostgreSQL lacks: cm_chap_ConfigurationRef.html
-SETTINGS = set(
-    "analyze_threshold_percent cast_super_null_on_error datashare_break_glass_session_var default_geometry_encoding "
-    "describe_field_name_in_uppercase downcase_delimited_identifier enable_case_sensitive_identifier "
-    "enable_case_sensitive_super_attribute enable_numeric_rounding enable_result_cache_for_session enable_vacuum_boost "
-    "error_on_nondeterministic_update interval_forbid_composite_literals json_serialization_enable "
-    "json_serialization_parse_nested_strings max_concurrency_scaling_clusters max_cursor_result_set_size "
-    "mv_enable_aqmv_for_session navigate_super_null_on_error parse_super_null_on_error pg_federation_repeatable_read "
-    "query_group spectrum_enable_pseudo_columns spectrum_query_maxerror stored_proc_log_min_messages use_fips_ssl "
-    "wlm_query_slot_count".split()
-)
-SHARED_SETTINGS = set(
-    "application_name client_encoding datestyle extra_float_digits intervalstyle local names role search_path seed "
-    "session server_version statement_timeout time timezone transaction all".split()
-)
 CREATE_VIEW = re.compile(
     r"(create\s+(?:or\s+replace\s+)?view\s.*?\sas\b)(.*?)(\s*with\s+no\s+schema\s+binding)?", re.I | re.S
 )
@@ -202,14 +188,14 @@ def setting(text: str, body: str) -> Statement:
     verb, name = verb.lower(), (name or "").strip('"').lower()
     if verb == "show" and name in SHOW_OBJECTS:
         return show_objects(text, name, rest)
-    if name in SETTINGS:
+    if name in words("settings"):
         on = re.search(r"(?:to|=)\s*'?(?:on|true|1)\b", rest, re.I)
         if name in ("enable_case_sensitive_identifier", "describe_field_name_in_uppercase") and on:
             raise missing(f"the setting {name} = on")
         if verb == "show":
             return Statement(text, f"select coalesce(current_setting('redshift.{name}', true), 'unset') as {name}")
         return Statement(text, f"{verb} redshift.{name}{rest}")
-    if name not in SHARED_SETTINGS:
+    if name not in words("shared_settings"):
         raise RedshiftError(f'unrecognized configuration parameter "{name}"', "42704")
     return passed(text, body)
 
