@@ -92,7 +92,7 @@ def _translate(text: str) -> Statement:
         return Statement(text, "")
     if "#" in body:  # the name of a temporary table can start with it, which PostgreSQL wants in quotes
         for token in reversed(tokenize(body)):
-            if token.token_type == TokenType.VAR and token.text.startswith("#"):
+            if token.token_type == TokenType.VAR and re.match(r"#\w", token.text):
                 body = f'{body[: token.start]}"{token.text.lower()}"{body[token.end + 1 :]}'
     from .statements import STATEMENTS  # they are made of what stands here
 

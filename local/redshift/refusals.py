@@ -100,6 +100,8 @@ def check(tree: exp.Expression) -> None:
             raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
         elif isinstance(node, exp.CTE):
             check_cte(node)
+        elif isinstance(node, exp.Column) and node.args.get("join_mark"):
+            raise missing("the outer join operator (+)", position(node))
         elif isinstance(node, exp.Pivot):
             raise missing("PIVOT and UNPIVOT")
         elif isinstance(node, exp.Bracket) or name_of(node) == "array":

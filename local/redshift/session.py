@@ -117,7 +117,11 @@ class Session:
         """The statement for PostgreSQL; where it depends on the catalogue, PostgreSQL is asked."""
         statement = translate(text)
         if statement.resolve and not self.outgoing and self.transaction != b"E":
-            return statement.resolve(self.columns)
+            try:
+                return statement.resolve(self.columns)
+            except Exception as error:  # a fault of ours: the client hears of it and keeps its session
+                log.exception("a statement cannot be translated")
+                return Statement(text, UNPARSABLE, error=fault(error))
         return statement
 
     def columns(self, relation: str) -> list[str]:

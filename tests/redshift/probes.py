@@ -304,6 +304,7 @@ TABLE: dict[tuple[str, str], list[tuple[str, Any]]] = {
         ("create table made (a bytea)", 'type "bytea" does not exist'),
         ("select '1.2.3.4'::inet", 'type "inet" does not exist'),
     )
+    + [("create view made as select id from sales with no schema binding", Refusal(UNSUPPORTED, "All the relation names inside should be qualified when creating views with no schema binding."))]
     + [("create table made (a int[])", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "int[]".'))],
     ("refused: statements", "c_unsupported-postgresql-features.html"): refusals(
         UNSUPPORTED,
@@ -347,6 +348,7 @@ TABLE: dict[tuple[str, str], list[tuple[str, Any]]] = {
         ("create procedure p() as $$ begin end $$ language plpgsql", "the local Redshift does not have CREATE PROCEDURE; Redshift does"),
         ("unload ('select 1') to 's3://x/' iam_role default", "the local Redshift does not have UNLOAD; Redshift does"),
         ("create external schema e from data catalog database 'd' iam_role default", "the local Redshift does not have CREATE EXTERNAL SCHEMA; Redshift does"),
+        ("select s.id from sales s, other o where s.id = o.id(+)", "the local Redshift does not have the outer join operator (+); Redshift does"),
         ("select array(1, 2)", "the local Redshift does not have arrays, which are SUPER; Redshift does"),
         ("select * exclude (id) from sales", "the local Redshift does not have SELECT * EXCLUDE; Redshift does"),
         ("select region from sales group by all", "the local Redshift does not have GROUP BY ALL; Redshift does"),
@@ -355,6 +357,7 @@ TABLE: dict[tuple[str, str], list[tuple[str, Any]]] = {
     ("settings", "cm_chap_ConfigurationRef.html"): [
         ("show query_group", "unset"),
         ("show timezone", "UTC"),
+        ("show server_version", "8.0.2"),
         ("show transaction_isolation", Refusal(NO_TYPE, 'unrecognized configuration parameter "transaction_isolation"')),
         ("set enable_seqscan to off", Refusal(NO_TYPE, 'unrecognized configuration parameter "enable_seqscan"')),
     ],
