@@ -50,7 +50,7 @@ def landing_tables(stack: Stack) -> Pipeline:
 
 @pytest.fixture
 def landing(landing_tables: Pipeline, faulty: Pipeline) -> Pipeline:
-    """Empty landing tables and a new prefix. What goes through `faulty` meets the faults, what goes through this none."""
+    """Empty landing tables and a new prefix; what goes through `faulty` meets faults, what goes through this none."""
     for table in LANDING_TABLES:
         landing_tables.query(f"delete from landing.{table}")
     landing_tables.prefix = faulty.prefix = f"{uuid.uuid4().hex}/"

@@ -1,0 +1,154 @@
+"""A run that breaks anywhere leaves its work due, and the runs after it bring everything to what it must be."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from local.stack import Stack
+from tests.faults.in_process import Pipeline
+from tests.faults.redshift_proxy import At, RedshiftProxy, text
+from tests.faults.world import World, assert_sound, batches_due, days_due, kpis
+
+SERIALIZABLE = "1023: Serializable isolation violation on table - 100123"
+
+
+@pytest.fixture(scope="module")
+def world(stack: Stack) -> World:
+    stack.reset()
+    pipeline = Pipeline.of(stack)
+    pipeline.prepare()
+    world = World(seed=3)
+    put_batch(pipeline, world)
+    assert run(pipeline)
+    assert_sound(pipeline, world)
+    return world
+
+
+@pytest.fixture(scope="module")
+def pipeline(stack: Stack, world: World) -> Pipeline:
+    return Pipeline.of(stack)
+
+
+def put_batch(pipeline: Pipeline, world: World) -> None:
+    for key, body in world.next_batch().items():
+        pipeline.put(key, body)
+
+
+def run(pipeline: Pipeline, **variables: object) -> Any:
+    """Land and build; whether all of it succeeded."""
+    pipeline.land_all()
+    return pipeline.build(**variables).success
+
+
+# A node, a statement of it, and where it breaks: one run for each, over a new batch, with no quiet run in between.
+BREAKS = [
+    ("fct_listens", "merge into", At.DURING, ""),
+    ("fct_listens", "^commit", At.AFTER, ""),
+    ("duplicate_streams", "^commit", At.BEFORE, ""),
+    ("dim_songs", "merge into", At.ERROR, SERIALIZABLE),
+    ("genre_kpis_daily", "insert into .*day_builds", At.BEFORE, ""),
+    ("top_artists_per_day", "^commit", At.ERROR, SERIALIZABLE),
+]
+
+
+def test_runs_that_break_one_after_the_other_heal_in_the_end(
+    pipeline: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, world: World
+) -> None:
+    for node, statement, at, message in BREAKS:
+        put_batch(pipeline, world)
+        redshift_proxy.calm()
+        fault = redshift_proxy.add(text(statement, node), at, message)
+        faulty.land_all()
+        assert not faulty.models().success, (node, statement, at)
+        assert fault.injected == 1
+    redshift_proxy.calm()
+    assert days_due(pipeline)
+    assert run(pipeline)
+    assert_sound(pipeline, world)
+
+
+def test_a_full_refresh_that_breaks_halfway_heals(
+    pipeline: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, world: World
+) -> None:
+    redshift_proxy.add(text("^commit", "duplicate_streams"), At.BEFORE)
+    assert not faulty.models("--full-refresh").success
+    assert batches_due(pipeline)
+    assert run(pipeline)
+    assert_sound(pipeline, world)
+
+
+def test_one_row_that_is_missing_holds_the_kpis_back_until_it_is_there(pipeline: Pipeline, world: World) -> None:
+    put_batch(pipeline, world)
+    pipeline.land_all()
+    before = kpis(pipeline)
+    newest = "select max(loaded_at) from landing.streams"
+    taken = pipeline.query(
+        f"select * from landing.streams where loaded_at = ({newest}) and track_id like 't%%' limit 1"
+    )
+    columns = "user_id = %s and track_id = %s and listen_time = %s and loaded_at = %s"
+    count = pipeline.one(f"select count(*) from landing.streams where {columns}", *taken[0])
+    pipeline.query(f"delete from landing.streams where {columns}", *taken[0])
+    for again in ("the run", "the next run, which has nothing new to take in"):
+        result = pipeline.build()
+        failed = {item.node.name for item in result.result.results if item.status in ("fail", "error")}
+        assert "every_landed_row_is_a_listen_a_duplicate_or_a_reject" in failed, again
+        assert kpis(pipeline) == before, "the KPIs stay as they were"
+    for _ in range(int(count)):
+        pipeline.query("insert into landing.streams values (%s, %s, %s, %s)", *taken[0])
+    assert pipeline.build().success
+    assert_sound(pipeline, world)
+
+
+COLUMNS = {
+    "landing.streams": ("user_id", "track_id", "listen_time", "loaded_at"),
+    "analytics.fct_listens": ("user_id", "track_id", "listen_time", "listen_date", "loaded_at"),
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "rule"),
+    [
+        ("landing.streams", "assert_batches_match_the_ledger"),
+        ("analytics.fct_listens", "assert_daily_kpis_count_every_listen"),
+    ],
+)
+def test_a_row_that_vanishes_afterwards_is_found(pipeline: Pipeline, world: World, table: str, rule: str) -> None:
+    assert pipeline.dbt("test", "--select", rule, test_scope="everything").success
+    names = COLUMNS[table]
+    lost = pipeline.query(f"select {', '.join(names)} from {table} order by 3, 1, 2 limit 1")[0]
+    where = " and ".join(f"{name} = %s" for name in names)
+    pipeline.query(f"delete from {table} where {where}", *lost)
+    found = pipeline.dbt("test", "--select", rule, test_scope="everything")
+    pipeline.query(f"insert into {table} ({', '.join(names)}) values ({', '.join(['%s'] * len(lost))})", *lost)
+    assert not found.success
+    assert pipeline.dbt("test", "--select", rule, test_scope="everything").success
+
+
+def test_an_older_batch_that_commits_late_is_taken_in_and_unknown_tracks_are_not_due_for_ever(
+    pipeline: Pipeline, world: World
+) -> None:
+    """The older one began before the others and got the lock after them; what is seen of it is what it committed."""
+    body = b"user_id,track_id,listen_time\nu1,t1,2024-05-01 10:00:00\n"
+    world.files["streams/late.csv"] = body
+    oldest = pipeline.one("select min(loaded_at) from landing.streams") - timedelta(seconds=1)
+    pipeline.query("insert into landing.streams values ('u1', 't1', '2024-05-01 10:00:00', %s)", oldest)
+    etag = pipeline.put("streams/late.csv", body)
+    pipeline.query(
+        "insert into landing.loaded_files values ('streams', 'streams/late.csv', %s, 1, 1, 1, 0, %s, 1, 'late')",
+        etag,
+        oldest,
+    )
+    body = b"user_id,track_id,listen_time\nu1,nobody knows,2024-04-01 10:00:00\n"
+    world.files["streams/unknown.csv"] = body
+    pipeline.put("streams/unknown.csv", body)
+    assert run(pipeline)
+    assert_sound(pipeline, world)
+    assert date(2024, 5, 1) in {row[0] for row in kpis(pipeline)["listening_kpis_daily"]}
+    genres = [row[:2] for row in kpis(pipeline)["genre_kpis_daily"] if row[0] == date(2024, 4, 1)]
+    assert genres == [(date(2024, 4, 1), "unknown")]
+    built = pipeline.query("select * from analytics.listening_kpis_daily order by 1")
+    assert pipeline.models().success
+    assert pipeline.query("select * from analytics.listening_kpis_daily order by 1") == built
