@@ -20,7 +20,7 @@ _MINUTES = 20
 
 
 class DbtArtifacts:
-    """The manifest, the partial parse and the docs of a dbt project, made once and only if somebody asks.
+    """The manifest and the docs of a dbt project, made once and only if somebody asks.
 
     Args:
         tree: The version's files.
@@ -34,10 +34,6 @@ class DbtArtifacts:
     def manifest(self) -> bytes:
         """Return manifest.json, from which Cosmos renders the DAG."""
         return self._made["manifest.json"]
-
-    def partial_parse(self) -> bytes:
-        """Return partial_parse.msgpack, with which a task's dbt need not parse the project."""
-        return self._made["partial_parse.msgpack"]
 
     def docs(self) -> bytes:
         """Return the docs as one page: models, columns and tests. What the warehouse knows comes with each run."""
@@ -67,7 +63,7 @@ class DbtArtifacts:
                 )
                 if result.returncode != 0:
                     raise DeployError(f"dbt {words[0]} failed:\n{(result.stdout + result.stderr).strip()}")
-            names = ("manifest.json", "partial_parse.msgpack", "static_index.html")
+            names = ("manifest.json", "static_index.html")
             return {name: Path(scratch, name).read_bytes() for name in names}
 
 
@@ -84,32 +80,33 @@ def plugins(tree: Path, wheels: Path | None) -> bytes:
     if wheels is not None:
         return _zip(wheels)
     with tempfile.TemporaryDirectory(prefix="kpi-wheels-") as directory:
-        python, *platforms = TARGET
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--dest",
-            directory,
-        ]
-        command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", python]
-        command += [word for platform in platforms for word in ("--platform", platform)]
-        command += ["--requirement", str(tree / "requirements.txt"), "--constraint", str(tree / "constraints.txt")]
-        try:
-            result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_MINUTES * 60)
-        except subprocess.TimeoutExpired:
-            raise DeployError(f"pip did not download the wheels within {_MINUTES} minutes.") from None
-        if result.returncode != 0:
-            lines = (
-                [line for line in result.stderr.splitlines() if "ERROR" in line]
-                or result.stderr.splitlines()
-                or ["no reason"]
-            )
-            raise DeployError(f"pip can't download the wheels: {lines[-1].strip()}")
+        download(tree, Path(directory))
         return _zip(Path(directory))
+
+
+def download(tree: Path, directory: Path, python: Path = Path(sys.executable)) -> None:
+    """Download every wheel that requirements.txt needs, for MWAA's Python, and no source: MWAA could not build it.
+
+    Args:
+        tree: The version's files.
+        directory: Where to.
+        python: Runs pip. Its version decides which of the packages' conditions (`python_version < "3.12"`) hold.
+
+    Raises:
+        DeployError: pip can't get them.
+    """
+    version, *platforms = TARGET
+    command = [str(python), "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--dest", str(directory)]
+    command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
+    command += [word for platform in platforms for word in ("--platform", platform)]
+    command += ["--requirement", str(tree / "requirements.txt"), "--constraint", str(tree / "constraints.txt")]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_MINUTES * 60)
+    except subprocess.TimeoutExpired:
+        raise DeployError(f"pip did not download the wheels within {_MINUTES} minutes.") from None
+    if result.returncode != 0:
+        lines = [line for line in result.stderr.splitlines() if "ERROR" in line] or result.stderr.splitlines()
+        raise DeployError(f"pip can't download the wheels: {(lines or ['no reason'])[-1].strip()}")
 
 
 def _zip(wheels: Path) -> bytes:

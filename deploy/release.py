@@ -14,11 +14,9 @@ from deploy import build
 from deploy.errors import DeployError
 
 PROJECT = "dags/dbt_project/"
-MANIFEST, PARTIAL_PARSE, DOCS = (
-    f"{PROJECT}target/manifest.json",
-    f"{PROJECT}target/partial_parse.msgpack",
-    "docs/release.html",
-)
+# Not dbt's partial parse: Cosmos copies it with its permissions, and dbt then can't write the copy where dags/ is
+# read-only. Cosmos keeps one of its own after a worker's first task.
+MANIFEST, DOCS = f"{PROJECT}target/manifest.json", "docs/release.html"
 REQUIREMENTS, STARTUP, PLUGINS, CONSTRAINTS = "requirements.txt", "startup.sh", "plugins.zip", "dags/constraints.txt"
 # MWAA takes these by their version, at an update of the environment; it syncs the rest of dags/ all the time.
 VERSIONED = {REQUIREMENTS: "RequirementsVersion", STARTUP: "StartupVersion", PLUGINS: "PluginsVersion"}
@@ -80,11 +78,7 @@ def items(tree: Path, parse_environment: Mapping[str, str], wheels: Path | None 
     source = _hash(
         *(f"{item.key} {item.digest}" for item in project), json.dumps(dict(parse_environment), sort_keys=True), text
     )
-    found += [
-        Item(MANIFEST, source, made.manifest),
-        Item(PARTIAL_PARSE, source, made.partial_parse),
-        Item(DOCS, source, made.docs),
-    ]
+    found += [Item(MANIFEST, source, made.manifest), Item(DOCS, source, made.docs)]
     wanted = _hash(text, (tree / "constraints.txt").read_text(encoding="utf-8"), *build.TARGET)
     found.append(Item(PLUGINS, wanted, lambda: build.plugins(tree, wheels)))
     return found

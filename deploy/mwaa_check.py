@@ -1,0 +1,164 @@
+"""MWAA's situation on this machine: its Python, its packages, its environment, a read-only dags/, and no network.
+
+The upload is made as the deploy command makes it and laid out as MWAA lays it out. What then runs is in `mwaa_inside`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy import build, release
+from deploy.errors import DeployError
+
+REPO = Path(__file__).resolve().parent.parent
+STATE = REPO / ".local" / "mwaa-check"
+ESSENTIAL = Path(__file__).parent / "mwaa_essential_constraints.txt"
+MWAA_PYTHON = (3, 12)
+# Owns dags/ where we are root: with its capabilities dropped, root may not write what another user owns.
+NOBODY = 65534
+Progress = Callable[[str], None]
+
+
+def check(progress: Progress) -> int:
+    """Build MWAA's situation and run the DAG in it.
+
+    Args:
+        progress: Is called with a line for each step.
+
+    Returns:
+        The exit status: 0 if the DAG imports without an error and a whole run succeeds.
+
+    Raises:
+        DeployError: The situation can't be built; the message says what is missing.
+    """
+    python = find_python()
+    if python is None:
+        progress(
+            "Python 3.12, which MWAA has, is not installed (PYTHON312=... names one): checking with the one of .venv"
+        )
+        python = Path(sys.executable)
+    home = STATE / "airflow"
+    wheels = _wheels(python, progress)
+    lay_out(home, wheels)
+    environment = _install(python, home, wheels, progress)
+    command = [sys.executable, "-m", "deploy.mwaa_inside", str(home), str(environment)]
+    if (isolated := without_network(command)) is None:
+        progress("this machine can't cut a process off the network: it stays reachable")
+        isolated = command
+    return subprocess.call(isolated, cwd=REPO)
+
+
+def find_python() -> Path | None:
+    """Return an installed Python of MWAA's version: PYTHON312, or the `python3.12` on PATH if it really runs."""
+    probe = f"import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != {MWAA_PYTHON})"
+    named = os.environ.get("PYTHON312")
+    for candidate in filter(None, [named, "python3.12", sys.executable]):
+        found = shutil.which(candidate)
+        # A pyenv shim is on PATH for versions that are not installed, too.
+        if found and subprocess.run([found, "-c", probe], capture_output=True, check=False).returncode == 0:
+            return Path(found)
+        if candidate == named:
+            raise DeployError(f"PYTHON312 is {named!r}, which is no Python 3.12 with venv.")
+    return None
+
+
+def lay_out(home: Path, plugins: Path) -> None:
+    """Write the upload as MWAA has it on disk, dags/ read-only.
+
+    Args:
+        home: Airflow's home there.
+        plugins: What is in plugins.zip.
+    """
+    _writable(home)
+    shutil.rmtree(home, ignore_errors=True)
+    parse_environment = {"REDSHIFT_HOST": "", "REDSHIFT_WORKGROUP": "", "AWS_DEFAULT_REGION": "us-east-1"}
+    for item in release.items(REPO, parse_environment):
+        if item.key in (release.PLUGINS, release.DOCS, release.REQUIREMENTS):
+            continue
+        path = home / ("startup/startup.sh" if item.key == release.STARTUP else item.key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(item.read())
+    text = (REPO / "requirements.txt").read_text(encoding="utf-8")
+    (home / "requirements.txt").write_text(release.requirements(text, home=str(home)), encoding="utf-8")
+    (home / "plugins").symlink_to(plugins, target_is_directory=True)
+    for path in [*sorted((home / "dags").rglob("*"), reverse=True), home / "dags"]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+        if os.geteuid() == 0:
+            os.chown(path, NOBODY, NOBODY)
+
+
+def without_network(command: list[str]) -> list[str] | None:
+    """Return a command that runs without a network, or None where the machine has no network namespaces."""
+    unshare = shutil.which("unshare")
+    options = ["--net"] if os.geteuid() == 0 else ["--map-root-user", "--net"]
+    if unshare is None:
+        return None
+    tried = subprocess.run([unshare, *options, "true"], capture_output=True, check=False)
+    return [unshare, *options, *command] if tried.returncode == 0 else None
+
+
+def without_privileges(command: list[str]) -> list[str]:
+    """Return a command that runs without root's powers, where we have them: permissions of files hold then."""
+    setpriv = shutil.which("setpriv")
+    if os.geteuid() != 0 or setpriv is None:
+        return command
+    return [setpriv, "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", *command]
+
+
+def _wheels(python: Path, progress: Progress) -> Path:
+    """Return a directory with what plugins.zip holds, downloaded once for each state of the requirements."""
+    directory = STATE / f"wheels-{_digest(python, build.TARGET)}"
+    if not directory.is_dir():
+        progress("downloading the wheels of plugins.zip")
+        draft = directory.with_name("wheels-draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        build.download(REPO, draft, python)
+        draft.rename(directory)
+    return directory
+
+
+def _install(python: Path, home: Path, wheels: Path, progress: Progress) -> Path:
+    """Install requirements.txt alone, from the wheels alone, under MWAA's constraints; returns the Python to use."""
+    directory = STATE / f"venv-{_digest(python, (str(wheels),))}"
+    interpreter = directory / "bin" / "python"
+    if not (directory / "complete").exists():
+        progress("installing the requirements, without an index")
+        shutil.rmtree(directory, ignore_errors=True)
+        _run([str(python), "-m", "venv", str(directory)])
+        pip = [str(interpreter), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+        requirements = ["--requirement", str(home / "requirements.txt"), "--constraint", str(ESSENTIAL)]
+        _run([*pip, "install", *requirements], cut_off=True)
+        _run([*pip, "check"])
+        (directory / "complete").touch()
+    return interpreter
+
+
+def _run(command: list[str], cut_off: bool = False) -> None:
+    if cut_off:
+        command = without_network(command) or command
+    # A pip configuration of this machine is none of MWAA's.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if result.returncode != 0:
+        raise DeployError(f"{' '.join(command[:6])} ... failed:\n{(result.stdout + result.stderr).strip()}")
+
+
+def _digest(python: Path, more: tuple[str, ...]) -> str:
+    content = hashlib.sha256("\0".join([str(python), *more]).encode())
+    for path in (REPO / "requirements.txt", REPO / "constraints.txt", ESSENTIAL):
+        content.update(path.read_bytes())
+    return content.hexdigest()[:12]
+
+
+def _writable(home: Path) -> None:
+    """Give back the right to delete what the last check laid out."""
+    for path in [home / "dags", *(home / "dags").rglob("*")]:
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)

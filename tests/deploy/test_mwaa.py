@@ -1,0 +1,117 @@
+"""What MWAA gets and how it starts there: startup.sh, the options, the upload. `make mwaa-check` shows the whole."""
+
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from kpi_pipeline import settings
+
+from deploy import mwaa_check, mwaa_inside, release
+from deploy.errors import DeployError
+
+ROOT = Path(__file__).resolve().parents[2]
+STARTUP = ROOT / "deploy" / "startup.sh"
+NAMES = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "ArtifactBucket": "artifacts",
+    "CopyRoleArn": "arn:aws:iam::123456789012:role/copy",
+    "Environment": "test",
+    "RawBucket": "raw",
+    "RawPrefix": "incoming",
+    "RedshiftDatabase": "kpi",
+    "RedshiftHost": "kpi-test.123456789012.us-east-1.redshift-serverless.amazonaws.com",
+    "Schedule": "0 3 * * *",
+    "Workgroup": "kpi-test",
+}
+
+
+def base(**more):
+    return {"PATH": os.environ["PATH"], "HOME": "/", **more}
+
+
+def configured():
+    options = mwaa_inside.airflow_options(NAMES)
+    return {f"AIRFLOW__{key.upper().replace('.', '__')}": value for key, value in options.items()}
+
+
+def test_startup_turns_the_options_into_the_pipelines_settings():
+    exported = mwaa_inside.startup(STARTUP, base(**configured()))
+    read = settings.load(exported)
+    assert (read.raw_bucket, read.raw_prefix, read.artifact_bucket) == ("raw", "incoming/", "artifacts")
+    assert (read.schedule, read.dbt_target) == ("0 3 * * *", "prod")
+    assert read.copy_iam_role == NAMES["CopyRoleArn"]
+    assert read.alert_topic_arn == "arn:aws:sns:us-east-1:123456789012:kpi-test-alerts"
+    assert exported["REDSHIFT_HOST"] == NAMES["RedshiftHost"]
+
+
+def test_every_variable_of_the_production_profile_is_set():
+    profile = (ROOT / "dbt_project" / "profiles.yml").read_text()
+    production = profile[profile.index("    prod:") :]
+    named = set(re.findall(r"env_var\('(\w+)'\)", production))
+    assert {"REDSHIFT_HOST", "REDSHIFT_WORKGROUP"} <= named
+    # MWAA itself sets the region.
+    assert named - {"AWS_DEFAULT_REGION"} <= set(mwaa_inside.startup(STARTUP, base(**configured())))
+
+
+def test_startup_keeps_values_as_they_are_and_needs_no_options():
+    odd = "a 'b' \"c\" $HOME `id` \\ *\nsecond line"
+    assert mwaa_inside.startup(STARTUP, base(AIRFLOW__KPI__SCHEDULE=odd))["KPI_SCHEDULE"] == odd
+    assert mwaa_inside.startup(STARTUP, base()) == {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+
+
+def test_startup_leaves_the_shell_that_sources_it_alone():
+    text = STARTUP.read_text()
+    assert len(text.splitlines()) < 20
+    code = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    assert not re.search(r"\b(set -|exit|exec|pip|return)\b", "\n".join(code))
+    for options in (["-e"], ["-u"], ["-eu"]):
+        done = subprocess.run(["bash", *options, "-c", f"source {STARTUP}; echo here"], capture_output=True, text=True)
+        assert done.stdout == "here\n" and done.stderr == ""
+
+
+@pytest.mark.parametrize(("script", "words"), [("exit 0", "ends the shell"), ("exit 3", "ends the shell")])
+def test_a_startup_that_ends_the_container_is_found(tmp_path, script, words):
+    (tmp_path / "startup.sh").write_text(f"export A=b\n{script}\n")
+    with pytest.raises(DeployError, match=words):
+        mwaa_inside.startup(tmp_path / "startup.sh", base())
+
+
+def test_the_upload_is_laid_out_read_only_and_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(release.build.DbtArtifacts, "_made", {"manifest.json": b"{}", "static_index.html": b""})
+    home, wheels = tmp_path / "airflow", tmp_path / "wheels"
+    wheels.mkdir()
+    for _ in range(2):  # the second time over what the first one made read-only
+        mwaa_check.lay_out(home, wheels)
+    assert (home / "dags/streaming_kpis.py").is_file() and (home / "dags/dbt_project/target/manifest.json").is_file()
+    assert (home / "startup/startup.sh").read_text() == STARTUP.read_text()
+    assert not any(path.stat().st_mode & stat.S_IWUSR for path in (home / "dags").rglob("*"))
+    lines = (home / "requirements.txt").read_text().splitlines()
+    assert lines[:3] == [f'--constraint "{home}/dags/constraints.txt"', f'--find-links "{home}/plugins"', "--no-index"]
+    mwaa_check._writable(home)
+
+
+def test_mwaas_own_pins_are_those_of_the_constraints():
+    """MWAA enforces them after ours: a version of our own would be refused there."""
+    pins = dict(line.split("==") for line in mwaa_check.ESSENTIAL.read_text().splitlines() if "==" in line)
+    constraints = dict(
+        line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line[:1] + line
+    )
+    known = {name.lower().replace("_", "-"): version for name, version in constraints.items()}
+    ours = {name: known[name.lower()] for name in pins if name.lower() in known}
+    assert len(ours) > 15 and ours == {name: pins[name] for name in ours}
+
+
+def test_a_python_that_is_none_is_refused(monkeypatch):
+    monkeypatch.setenv("PYTHON312", "/nowhere/python3.12")
+    with pytest.raises(DeployError, match="which is no Python 3.12 with venv"):
+        mwaa_check.find_python()
+
+
+@pytest.mark.skipif(os.environ.get("MWAA_CHECK") != "1", reason="takes minutes: MWAA_CHECK=1, or make mwaa-check")
+def test_the_dag_runs_as_mwaa_would_run_it():
+    assert mwaa_check.check(print) == 0
