@@ -151,5 +151,14 @@ class Dbt:
                 if parsed.is_file():
                     shutil.copy(parsed, self.target)
                 self.manifest = dbtRunner().invoke(["--quiet", "parse"]).result
-            command = ["--quiet", *arguments, "--threads", "1", "--vars", str({"test_scope": "run", **variables})]
+            command = [
+                "--quiet",
+                "--log-level",
+                "none",
+                *arguments,
+                "--threads",
+                "1",
+                "--vars",
+                str({"test_scope": "run", **variables}),
+            ]
             return dbtRunner(manifest=self.manifest).invoke(command)

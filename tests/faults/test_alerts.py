@@ -1,0 +1,205 @@
+"""One message for a run that failed, one for a run that succeeded, and none where nobody asked for any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from local.stack import Stack
+from tests.faults.airflow_tasks import Tasks
+from tests.faults.in_process import Pipeline, environment
+from tests.faults.inbox import Inbox
+from tests.faults.s3_proxy import S3Proxy
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FIGURES = {
+    "files": 3,
+    "rows_landed": 1000,
+    "lines_refused": 0,
+    "listens": 990,
+    "duplicates": 10,
+    "rejects": 0,
+    "days_rebuilt": 2,
+    "seconds": 61.5,
+}
+
+
+@dataclass
+class TaskInstance:
+    task_id: str
+    node: dict[str, Any] = field(default_factory=dict)
+    log_url: str = "http://airflow.example/dags/streaming_kpis/runs/r/tasks/t"
+    xcom: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Any:
+        return SimpleNamespace(extra_context={"dbt_node_config": self.node} if self.node else {})
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcom[key] = value
+
+
+def context(task_id: str, exception: Any, run_id: str, clear_number: int = 0, **node: Any) -> dict[str, Any]:
+    run = SimpleNamespace(dag_id="streaming_kpis", run_id=run_id, clear_number=clear_number)
+    return {"ti": TaskInstance(task_id, node), "dag_run": run, "exception": exception}
+
+
+@pytest.fixture(scope="module")
+def inbox(stack: Stack) -> Inbox:
+    stack.reset()
+    return Inbox(stack.client_env())
+
+
+@pytest.fixture
+def report(faulty: Pipeline, inbox: Inbox) -> Any:
+    """Calls one of the functions of `alerts` in an environment like a worker's."""
+
+    def call(name: str, *arguments: Any, topic: str = inbox.topic) -> None:
+        with environment(Tasks(faulty).environment(KPI_ALERT_TOPIC_ARN=topic)):
+            from kpi_pipeline import alerts, settings
+
+            given = (settings.load(), *arguments) if name == "report_success" else arguments
+            getattr(alerts, name)(*given)
+
+    inbox.read()
+    return call
+
+
+def test_a_run_of_the_dag_in_which_two_tables_fail_sends_one_message(
+    stack: Stack, inbox: Inbox, tmp_path: Path
+) -> None:
+    (tmp_path / "streams.csv").write_text("user_id,track_id\n")
+    (tmp_path / "users.csv").write_text("user_id\nu1\n")
+    stack.put_raw(tmp_path)
+    watched = Stack(stack.state, settings={"KPI_ALERT_TOPIC_ARN": inbox.topic})
+    result = watched.run()
+    assert result.state == "failed"
+    messages = inbox.read()
+    assert len(messages) == 1
+    subject, text = messages[0]
+    assert subject in ("streaming_kpis failed: land.streams", "streaming_kpis failed: land.users")
+    assert "of the run manual__" in text
+    assert "csv lacks the column 'listen_time' in its header (line 1)" in text or "'user_country'" in text
+    log = next(line for line in text.splitlines() if line.startswith("Log: "))
+    assert log.startswith("Log: http://") and "land." in log
+    assert "docs/runbook.md" in text
+    assert "Traceback" not in text
+
+
+def test_each_failure_of_a_run_after_the_first_is_silent_and_a_cleared_run_is_heard_again(
+    report: Any, inbox: Inbox
+) -> None:
+    report("report_failure", context("land.songs", "one", "run-1"))
+    report("report_failure", context("land.users", "two", "run-1"))
+    report("report_failure", context("land.users", "three", "run-1", clear_number=1))
+    report("report_failure", context("land.users", "four", "run-2"))
+    assert [text.split("Reason: ")[1].split("\n")[0] for _, text in inbox.read()] == ["one", "three", "four"]
+
+
+def test_a_failure_is_sent_although_s3_is_down(report: Any, inbox: Inbox, s3_proxy: S3Proxy) -> None:
+    s3_proxy.answer("PUT", "manifests/alerts", 503, "SlowDown", times=-1)
+    report("report_failure", context("land.songs", "S3 is down", "run-3"))
+    assert len(inbox.read()) == 1
+
+
+def test_nothing_is_sent_where_no_topic_is_set(report: Any, inbox: Inbox, caplog: pytest.LogCaptureFixture) -> None:
+    run = SimpleNamespace(dag_id="streaming_kpis", run_id="run-4")
+    report("report_failure", context("land.songs", "quiet", "run-4"), topic="")
+    report("report_success", run, FIGURES, [], topic="")
+    assert inbox.read() == []
+    assert "land.songs failed: quiet" in caplog.text
+
+
+def test_a_kpi_that_fails_its_test_names_the_days(stack: Stack, report: Any, inbox: Inbox) -> None:
+    pipeline = Pipeline.of(stack)
+    pipeline.query("create schema if not exists analytics")
+    pipeline.query("create table analytics.int_days_due (model_name varchar(128), listen_date date, version bigint)")
+    pipeline.query(
+        "insert into analytics.int_days_due values ('genre_kpis_daily', '2024-06-24', 1),"
+        " ('genre_kpis_daily', '2024-06-26', 1), ('top_artists_per_day', '2024-06-30', 1)"
+    )
+    words = (
+        "dbt invocation completed with errors: shares_add_up_to_one_genre_kpis_daily: Got 2 results, configured to"
+        " fail if != 0"
+    )
+    unique_id = "model.streaming_kpis.genre_kpis_daily"
+    node = {
+        "unique_id": unique_id,
+        "resource_type": "model",
+        "depends_on": ["model.streaming_kpis.top_artists_per_day"],
+    }
+    report("report_failure", context("transform.genre_kpis_daily_model_build", Exception(words), "run-5", **node))
+    rule = {"unique_id": "test.streaming_kpis.assert_genres", "resource_type": "test", "depends_on": [unique_id]}
+    report("report_failure", context("transform.assert_genres_test", Exception(words), "run-6", **rule))
+    texts = [text for _, text in inbox.read()]
+    assert len(texts) == 2
+    for text in texts:
+        assert "shares_add_up_to_one_genre_kpis_daily: Got 2 results" in text
+        assert "in the days 2024-06-24, 2024-06-26." in text
+
+
+@pytest.mark.parametrize(
+    ("exception", "sentence"),
+    [
+        (None, "its process was killed"),
+        (Exception("first line\nsecond line\nthird"), "first line"),
+        (
+            Exception(
+                "dbt invocation completed with errors: fct_listens: Database Error in model fct_listens (a.sql)\n"
+                "  1023\n  compiled code at x"
+            ),
+            "fct_listens: Database Error in model fct_listens (a.sql) 1023 compiled code at x",
+        ),
+        (Exception("x" * 5000), "x" * 1000),
+    ],
+)
+def test_a_reason_is_one_line(exception: Exception | None, sentence: str) -> None:
+    from kpi_pipeline.alerts import one_sentence
+
+    found = one_sentence(exception)
+    assert sentence in found and "\n" not in found and len(found) <= 1000
+
+
+def test_success_says_whether_there_is_something_to_look_at(report: Any, inbox: Inbox) -> None:
+    run = SimpleNamespace(dag_id="streaming_kpis", run_id="run-7")
+    report("report_success", run, FIGURES, [])
+    report("report_success", run, {**FIGURES, "rejects": 12, "lines_refused": 3}, ["not_null_stg_users_user_id: Got 1"])
+    (subject, text), (noted, details) = inbox.read()
+    assert subject == "streaming_kpis succeeded"
+    assert "rows landed: 1,000" in text and "runbook" not in text
+    assert noted == "streaming_kpis succeeded, with 12 rejects, 3 lines refused, 1 warning"
+    assert "Warning: not_null_stg_users_user_id: Got 1" in details and "docs/runbook.md" in details
+
+
+def test_warnings_are_kept_for_the_message_at_the_end(report: Any) -> None:
+    instance = TaskInstance("transform.stg_users_model_build")
+    report("keep_warnings", {"ti": instance, "test_names": [], "test_results": []})
+    assert instance.xcom == {}
+    report("keep_warnings", {"ti": instance, "test_names": ["not_null"], "test_results": ["Got 1 result"]})
+    assert instance.xcom == {"warnings": ["not_null: Got 1 result"]}
+
+
+def test_every_task_reports_its_failure_and_tries_again_with_backoff(faulty: Pipeline) -> None:
+    with environment(Tasks(faulty).environment()):
+        import streaming_kpis
+        from kpi_pipeline.alerts import keep_warnings, report_failure
+
+    tasks = streaming_kpis.dag.tasks
+    assert len(tasks) > 20
+    for task in tasks:
+        assert report_failure in list(task.on_failure_callback), task.task_id
+        assert task.retries >= 1 and task.retry_exponential_backoff, task.task_id
+        if task.task_id.endswith("_model_build"):
+            assert task.on_warning_callback is keep_warnings
+
+
+def test_a_day_without_a_successful_run_is_noticed_by_an_alarm_from_outside() -> None:
+    """A deadline inside Airflow would be silent when Airflow itself is what does not run."""
+    template = (REPOSITORY / "deploy" / "templates" / "alarms.yaml").read_text()
+    alarm = template[template.index("NoRunSucceeded:") :].split("\n\n")[0]
+    for line in ("MetricName: DAGDurationSuccess", "TreatMissingData: breaching", "Value: streaming_kpis"):
+        assert line in alarm
