@@ -14,7 +14,7 @@
 
 {#- The days of the listens in the due batches, also of those that turn out to be duplicates. -#}
 {% macro days_of_due_batches() %}
-    {% set streams = ref('stg_streams') %}
+    {% set streams = ref('int_streams_due') %}
     {% set batches = due_batches() %}
     {% if not batches %}{{ return([]) }}{% endif %}
     {% set days = run_query(
@@ -27,6 +27,29 @@
 {% macro is_due_batch(column) %}
     {%- set batches = due_batches() -%}
     {%- if is_incremental() -%}{{ in_list(column, batches, 'timestamp') }}{%- else -%}true{%- endif -%}
+{% endmacro %}
+
+{#- The batches that any model is to take in. -#}
+{% macro is_batch_of_the_plan(column) %}
+    {%- set plan = ref('int_batches_due') -%}
+    {{- in_list(column, planned(plan, timestamp_text('loaded_at')), 'timestamp') -}}
+{% endmacro %}
+
+{#- A full refresh builds from int_streams_due, which has every batch only if it was refreshed with the model. -#}
+{% macro require_every_batch_in_the_plan() %}
+    {% if execute and flags.WHICH in ('run', 'build') and not is_incremental() %}
+        {% set missing = run_query(
+            'select count(distinct loaded_at) from ' ~ source('landing', 'loaded_files')
+            ~ " where table_name = 'streams' and landed_count > 0"
+            ~ ' and loaded_at not in (select loaded_at from ' ~ ref('int_streams_due') ~ ')'
+        ).columns[0].values()[0] %}
+        {% if missing %}
+            {{ exceptions.raise_compiler_error(
+                model.name ~ ' would lose ' ~ missing ~ ' batches: refresh it together with what it is built from,'
+                ~ " by --full-refresh --select '+" ~ model.name ~ "'"
+            ) }}
+        {% endif %}
+    {% endif %}
 {% endmacro %}
 
 {% macro is_due_day(column) %}
@@ -47,10 +70,11 @@
     {{ return("to_char(" ~ column ~ ", 'YYYY-MM-DD')") }}
 {% endmacro %}
 
-{% macro planned(plan, expression, model_name) %}
+{% macro planned(plan, expression, model_name=none) %}
     {% if not execute or load_relation(plan) is none %}{{ return([]) }}{% endif %}
     {% set rows = run_query(
-        'select ' ~ expression ~ ' from ' ~ plan ~ " where model_name = '" ~ model_name ~ "' order by 1"
+        'select distinct ' ~ expression ~ ' from ' ~ plan
+        ~ (" where model_name = '" ~ model_name ~ "'" if model_name) ~ ' order by 1'
     ) %}
     {{ return(rows.columns[0].values() | list) }}
 {% endmacro %}

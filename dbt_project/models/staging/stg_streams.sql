@@ -48,10 +48,11 @@ judge_rows as (
             when user_id is null then 'missing user_id'
             when track_id is null then 'missing track_id'
             when listen_time_text is null then 'missing listen_time'
+            when parsed_time between '2000-01-01' and dateadd(day, 1, loaded_at) then null
             when well_formed_time is null then 'malformed listen_time'
             when parsed_time is null then 'impossible listen_time'
             when parsed_time < '2000-01-01' then 'listen_time before 2000'
-            when parsed_time > dateadd(day, 1, loaded_at) then 'listen_time in the future'
+            else 'listen_time in the future'
         end as reject_reason
     from parse_times
 

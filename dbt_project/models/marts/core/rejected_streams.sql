@@ -11,11 +11,13 @@
     )
 }}
 
+{{ require_every_batch_in_the_plan() }}
+
 with
 
 streams as (
 
-    select * from {{ ref('stg_streams') }}
+    select * from {{ ref('int_streams_due') }}
 
 ),
 
