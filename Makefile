@@ -21,7 +21,7 @@ demo: $(STAMP) ## run the pipeline on sample data and show the KPIs; the next da
 
 test: $(STAMP) ## run the tests (ARGS="-k name" for some of them)
 	@$(BIN)/python -m local manifest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 lint: $(STAMP) ## check Python, SQL and YAML
 	@$(BIN)/ruff check --quiet .
