@@ -151,14 +151,6 @@ class Dbt:
                 if parsed.is_file():
                     shutil.copy(parsed, self.target)
                 self.manifest = dbtRunner().invoke(["--quiet", "parse"]).result
-            command = [
-                "--quiet",
-                "--log-level",
-                "none",
-                *arguments,
-                "--threads",
-                "1",
-                "--vars",
-                str({"test_scope": "run", **variables}),
-            ]
+            given = str({"test_scope": "run", **variables})
+            command = ["--quiet", "--log-level", "none", *arguments, "--threads", "1", "--vars", given]
             return dbtRunner(manifest=self.manifest).invoke(command)
