@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke
+.PHONY: help setup demo test soak lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,12 @@ demo: $(STAMP) ## run the pipeline on sample data and show the KPIs; the next da
 test: $(STAMP) ## run the tests (ARGS="-k name" for some of them)
 	@$(BIN)/python -m local manifest
 	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+soak: $(STAMP) ## break a multi-day replay at 200 random places and compare (SEED=2 draws others; half an hour)
+	@$(BIN)/python -m local manifest
+	@PYTHONPATH=.:dags $(BIN)/python -m tests.faults.soak --faults $(or $(FAULTS),200) --seed $(or $(SEED),1)
+	@SOAK=1 REPLAY_EXAMPLES=25 $(BIN)/python -m pytest tests/faults/test_replay.py tests/faults/test_whole_run.py \
+		tests/landing/test_bad_input.py
 
 lint: $(STAMP) ## check Python, SQL and YAML
 	@$(BIN)/ruff check --quiet .
