@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke
+.PHONY: help setup demo test soak lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,12 @@ mwaa-check: $(STAMP) ## run the DAG as MWAA would, against the local stack (minu
 
 smoke: $(STAMP) ## run the pipeline twice in a scratch schema of a real warehouse: TARGET=prod
 	@$(BIN)/python -m deploy smoke "$(TARGET)"
+
+slim-ci: $(STAMP) ## build the models that differ from BASE=origin/main, and read the others from its build
+	@$(BIN)/python -m deploy slim-ci "$(BASE)"
+
+docs: $(STAMP) ## write the dbt docs as one page to .local/docs/index.html
+	@$(BIN)/python -m deploy docs
 
 $(STAMP): requirements.txt requirements-local.txt constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.12 or 3.11 is needed, with venv. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }

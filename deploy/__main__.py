@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     add("mwaa-check", _mwaa_check, "run the DAG as MWAA would, against the local stack")
     smoke = add("smoke", _smoke, "run the pipeline twice in a scratch schema of a real warehouse")
     smoke.add_argument("target", metavar="TARGET", help="a target of dbt_project/profiles.yml")
+    slim = add("slim-ci", _slim_ci, "build the models that differ from a base version, with defer")
+    slim.add_argument("base", metavar="REF", help="a branch, tag or commit")
+    add("docs", _docs, "write the dbt docs as one page to .local/docs/index.html")
     return parser
 
 
@@ -109,6 +112,18 @@ def _smoke(arguments: argparse.Namespace) -> int:
     from deploy import smoke
 
     return smoke.smoke(arguments.target, _progress)
+
+
+def _slim_ci(arguments: argparse.Namespace) -> int:
+    from deploy import slim_ci
+
+    return slim_ci.slim_ci(arguments.base, _progress)
+
+
+def _docs(arguments: argparse.Namespace) -> int:
+    from deploy import slim_ci
+
+    return slim_ci.docs(_progress)
 
 
 def _progress(line: str) -> None:

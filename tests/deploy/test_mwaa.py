@@ -108,7 +108,7 @@ def test_mwaas_own_pins_are_those_of_the_constraints():
 
 def test_a_python_that_is_none_is_refused(monkeypatch):
     monkeypatch.setenv("PYTHON312", "/nowhere/python3.12")
-    with pytest.raises(DeployError, match="which is no Python 3.12 with venv"):
+    with pytest.raises(DeployError, match=r"which is no Python 3\.12 with venv"):
         mwaa_check.find_python()
 
 

@@ -1,0 +1,237 @@
+"""The pipeline against a real warehouse: twice, in schemas and under a prefix of its own, and nothing left behind.
+
+It reads what the pipeline reads (KPI_RAW_BUCKET, KPI_ARTIFACT_BUCKET, REDSHIFT_HOST, ...), and needs a route to
+Redshift. Airflow has no part in it: what differs between a warehouse and the local one is SQL.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import redshift_connector
+import sqlparse
+
+from deploy.errors import DeployError
+
+REPO = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPO / "dags"))  # the DAG's own package, as Airflow finds it
+
+from kpi_pipeline import landing, settings  # noqa: E402
+from kpi_pipeline.landing.warehouse import Warehouse  # noqa: E402
+from kpi_pipeline.sql import render  # noqa: E402
+
+from local.sample import Sample  # noqa: E402
+
+Progress = Callable[[str], None]
+
+
+def smoke(target: str, progress: Progress) -> int:
+    """Run the smoke test; returns the exit status.
+
+    Args:
+        target: A target of dbt_project/profiles.yml; `local` starts the local stack, to try this out.
+        progress: Is called with a line for each step.
+
+    Raises:
+        DeployError: A setting is missing, or the warehouse does not do what it should.
+    """
+    environ = dict(os.environ)
+    if target == "local":
+        from local.stack import Stack
+
+        stack = Stack(progress=progress)
+        stack.up()
+        environ |= stack.env()
+    if target not in ("local", "dev", "prod"):
+        raise DeployError(f"TARGET is {target!r}: give a target of dbt_project/profiles.yml (local, dev or prod).")
+    Smoke(target, environ, progress).run()
+    return 0
+
+
+class Smoke:
+    """One smoke test.
+
+    Args:
+        target: A target of dbt_project/profiles.yml.
+        environ: The variables of the pipeline and of AWS.
+        progress: Is called with a line for each step.
+        dbt: What dbt does with the models; `build` tests them as well.
+
+    Raises:
+        DeployError: A setting is missing.
+    """
+
+    def __init__(
+        self, target: str, environ: Mapping[str, str], progress: Progress, dbt: Sequence[str] = ("build",)
+    ) -> None:
+        self._target, self._progress, self._dbt_words = target, progress, dbt
+        name = f"smoke_{uuid.uuid4().hex[:12]}"
+        self.schemas = (f"{name}_landing", f"{name}_marts", f"{name}_probes")
+        prefix = environ.get("KPI_RAW_PREFIX", "").strip("/")
+        self._environ = {
+            **environ,
+            "KPI_LANDING_SCHEMA": self.schemas[0],
+            "KPI_SCHEMA": self.schemas[1],
+            # Below the pipeline's prefix, the only one that COPY's role may read; no streams file's name begins so.
+            "KPI_RAW_PREFIX": "/".join(filter(None, [prefix, name])),
+            "KPI_DBT_TARGET": target,
+            "KPI_ANALYST_ROLE": "",
+        }
+        try:
+            self._settings = settings.load(self._environ)
+            self._settings.require_buckets()
+        except settings.SettingsError as error:
+            raise DeployError(str(error)) from None
+        wanted = ["REDSHIFT_HOST"] + (
+            ["REDSHIFT_WORKGROUP", "AWS_DEFAULT_REGION"] if target == "prod" else ["REDSHIFT_USER", "REDSHIFT_PASSWORD"]
+        )
+        if missing := [variable for variable in wanted if not environ.get(variable)]:
+            raise DeployError(f"The environment variable {missing[0]} is not set: the target {target} needs it.")
+        credentials = {
+            argument: environ.get(variable)
+            for argument, variable in (
+                ("aws_access_key_id", "AWS_ACCESS_KEY_ID"),
+                ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"),
+                ("aws_session_token", "AWS_SESSION_TOKEN"),
+                ("region_name", "AWS_DEFAULT_REGION"),
+            )
+        }
+        self._s3 = boto3.Session(**credentials).client("s3", endpoint_url=environ.get("AWS_ENDPOINT_URL") or None)
+        self._put: list[tuple[str, str]] = []
+        self._s3.meta.events.register("provide-client-params.s3.PutObject", self._note)
+
+    def run(self) -> None:
+        """Run the pipeline twice, then the probes; clean up whatever happens.
+
+        Raises:
+            DeployError: dbt failed, or the KPIs are not those of the files.
+        """
+        try:
+            with tempfile.TemporaryDirectory() as directory, self._connected() as connection:
+                for statement in sqlparse.split(render("create_landing", schema=self.schemas[0])):
+                    self._execute(connection, statement)
+                sample, expected = Sample(days=2, rows=5_000), Counter()
+                for batch, title in ((1, "full"), (2, "incremental")):
+                    folder = Path(directory, str(batch))
+                    contents = sample.write(folder, batch)
+                    expected.update({str(day): count for day, count in contents.listens.items()})
+                    self._put_files(folder)
+                    self._land(connection, title)
+                    self._dbt()
+                    self._compare(connection, title, expected)
+            self._probe()
+        finally:
+            self._clean_up()
+
+    def _note(self, params: dict[str, Any], **_: Any) -> None:
+        self._put.append((params["Bucket"], params["Key"]))
+
+    @contextmanager
+    def _connected(self) -> Any:
+        environ = self._environ
+        arguments: dict[str, Any] = {
+            "host": environ["REDSHIFT_HOST"],
+            "port": int(environ.get("REDSHIFT_PORT") or 5439),
+            "database": environ.get("REDSHIFT_DATABASE") or "dev",
+        }
+        if self._target == "prod":
+            arguments |= {"iam": True, "is_serverless": True, "serverless_work_group": environ["REDSHIFT_WORKGROUP"]}
+            arguments |= {"region": environ["AWS_DEFAULT_REGION"]}
+        else:
+            arguments |= {"user": environ["REDSHIFT_USER"], "password": environ["REDSHIFT_PASSWORD"]}
+            arguments |= {"ssl": environ.get("REDSHIFT_SSLMODE") != "disable"}
+        with closing(redshift_connector.connect(**arguments)) as connection:
+            yield connection
+
+    def _execute(self, connection: Any, statement: str) -> list[tuple[Any, ...]]:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(statement)
+            rows = [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+        connection.commit()
+        return rows
+
+    def _put_files(self, folder: Path) -> None:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            key = self._settings.raw_prefix + path.relative_to(folder).as_posix()
+            self._s3.put_object(Bucket=self._settings.raw_bucket, Key=key, Body=path.read_bytes())
+
+    def _land(self, connection: Any, title: str) -> None:
+        for table in ("songs", "users", "streams"):
+            landed = landing.land(table, self._settings, self._s3, Warehouse(connection, self.schemas[0], "smoke"))
+            if landed is not None:
+                self._progress(f"{title}: landed {landed:,} rows of {table}")
+
+    def _dbt(self) -> None:
+        project = REPO / "dbt_project"
+        with tempfile.TemporaryDirectory() as scratch:
+            command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", *self._dbt_words]
+            command += ["--project-dir", str(project), "--profiles-dir", str(project), "--target", self._target]
+            command += ["--target-path", scratch, "--log-path", scratch]
+            done = subprocess.run(command, env=self._environ, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise DeployError(f"dbt {self._dbt_words[0]} failed:\n{(done.stdout + done.stderr).strip()}")
+
+    def _compare(self, connection: Any, title: str, expected: Mapping[str, int]) -> None:
+        days = "to_char(listen_date, 'YYYY-MM-DD')"
+        rows = self._execute(connection, f"select {days}, listen_count from {self.schemas[1]}.listening_kpis_daily")
+        found = {day: int(count) for day, count in rows}
+        wrong = [day for day in sorted({*found, *expected}) if found.get(day) != expected.get(day)]
+        if wrong:
+            day = wrong[0]
+            raise DeployError(
+                f"The {title} run counts {found.get(day, 0)} listens on {day}, and the files hold "
+                f"{expected.get(day, 0)} ({len(wrong)} days differ)."
+            )
+        self._progress(
+            f"{title}: the KPIs count the {sum(found.values()):,} listens of the files, on {len(found)} days"
+        )
+
+    def _probe(self) -> None:
+        """Send the SQL probes that the local Redshift is tested with, and tell each one that is answered otherwise."""
+        from tests.redshift.probes import PROBES, SETUP, Refusal
+
+        # Who logs in is no property of the dialect.
+        probes = [probe for probe in PROBES if "current_user" not in probe.statement]
+        differences = []
+        with self._connected() as connection:
+            for statement in (f"create schema {self.schemas[2]}", f"set search_path to {self.schemas[2]}", *SETUP):
+                self._execute(connection, statement)
+            for probe in probes:
+                expected: Any = probe.expected if isinstance(probe.expected, list | Refusal) else [(probe.expected,)]
+                try:
+                    answer: Any = self._execute(connection, probe.statement)
+                except redshift_connector.Error as error:
+                    connection.rollback()
+                    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+                    answer = Refusal(fields.get("C", ""), fields.get("M", str(error)))
+                if answer != expected:
+                    differences.append(
+                        f"{probe.statement}\n      answers {answer}\n      not     {expected} ({probe.page})"
+                    )
+        for difference in differences:
+            self._progress(difference)
+        self._progress(
+            f"{len(PROBES) - len(differences)} of {len(PROBES)} probes are answered as by the local Redshift"
+        )
+
+    def _clean_up(self) -> None:
+        """Drop the schemas and delete the objects, all their versions too, whatever of them there is."""
+        with self._connected() as connection:
+            for schema in self.schemas:
+                self._execute(connection, f"drop schema if exists {schema} cascade")
+        for bucket, key in sorted(set(self._put)):
+            listed = self._s3.list_object_versions(Bucket=bucket, Prefix=key)
+            for entry in [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]:
+                if entry["Key"] == key:
+                    self._s3.delete_object(Bucket=bucket, Key=key, VersionId=entry["VersionId"])
+        self._progress("the schemas are dropped and the objects deleted")
