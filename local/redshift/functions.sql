@@ -38,7 +38,7 @@ begin
   return value;
 end $$;
 create function pg_redshift.varchar_bytes(value varchar, modifier int, is_explicit bool) returns varchar
-  immutable strict parallel safe language sql as $$
+  immutable parallel safe language sql as $$
   select case when modifier < 4 or octet_length(value) <= modifier - 4 then value
     else pg_redshift.to_bytes(value, modifier, is_explicit)::varchar end $$;
 update pg_cast set castfunc = 'pg_redshift.varchar_bytes'::regproc where castsource = 1043 and casttarget = 1043;
@@ -53,42 +53,20 @@ create aggregate avg(int4) (sfunc = int4_avg_accum, stype = int8[], initcond = '
 create aggregate avg(int8) (sfunc = pg_redshift.avg_add, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 
 -- MEDIAN and PERCENTILE_CONT of integers are decimals (r_MEDIAN.html, r_PERCENTILE_CONT.html); with OVER, too, which
--- PostgreSQL's ordered-set aggregates have not: so the values are collected and sorted at the end.
-create function pg_redshift.percentile(list numeric[], part float8) returns numeric immutable strict language sql as $$
-  with s as (select pg_postgres.array_agg(x order by x) as a from pg_postgres.unnest($1) x where x is not null),
-    p as (select a, $2 * (pg_postgres.cardinality(a) - 1) as at from s)
-  select a[floor(at)::int + 1] + (a[ceil(at)::int + 1] - a[floor(at)::int + 1]) * (at - floor(at))::numeric from p $$;
-create function pg_redshift.percentile(list float8[], part float8) returns float8 immutable strict language sql as $$
-  select pg_catalog.percentile_cont($2) within group (order by x) from pg_postgres.unnest($1) x $$;
-create function pg_redshift.percentile(list timestamp[], part float8) returns timestamp immutable strict language sql as $$
-  select timestamp 'epoch' + pg_catalog.percentile_cont($2) within group (order by x - timestamp 'epoch') from pg_postgres.unnest($1) x $$;
-create type pg_redshift.numbers as (list numeric[], part float8);
-create type pg_redshift.floats as (list float8[], part float8);
-create type pg_redshift.times as (list timestamp[], part float8);
-create function pg_redshift.collect(s pg_redshift.numbers, x anynonarray, p float8) returns pg_redshift.numbers immutable
-  language plpgsql as $$ begin return row(pg_postgres.array_append(s.list, x::numeric), p)::pg_redshift.numbers; end $$;
-create function pg_redshift.collect(s pg_redshift.floats, x float8, p float8) returns pg_redshift.floats immutable
-  language plpgsql as $$ begin return row(pg_postgres.array_append(s.list, x), p)::pg_redshift.floats; end $$;
-create function pg_redshift.collect(s pg_redshift.times, x timestamp, p float8) returns pg_redshift.times immutable
-  language plpgsql as $$ begin return row(pg_postgres.array_append(s.list, x), p)::pg_redshift.times; end $$;
-create function pg_redshift.result(s pg_redshift.numbers) returns numeric immutable language sql
-  as $$ select pg_redshift.percentile($1.list, $1.part) $$;
-create function pg_redshift.result(s pg_redshift.floats) returns float8 immutable language sql
-  as $$ select pg_redshift.percentile($1.list, $1.part) $$;
-create function pg_redshift.result(s pg_redshift.times) returns timestamp immutable language sql
-  as $$ select pg_redshift.percentile($1.list, $1.part) $$;
-create aggregate pg_redshift.percentile_cont(int2, float8)
-  (sfunc = pg_redshift.collect, stype = pg_redshift.numbers, finalfunc = pg_redshift.result);
-create aggregate pg_redshift.percentile_cont(int4, float8)
-  (sfunc = pg_redshift.collect, stype = pg_redshift.numbers, finalfunc = pg_redshift.result);
-create aggregate pg_redshift.percentile_cont(int8, float8)
-  (sfunc = pg_redshift.collect, stype = pg_redshift.numbers, finalfunc = pg_redshift.result);
-create aggregate pg_redshift.percentile_cont(numeric, float8)
-  (sfunc = pg_redshift.collect, stype = pg_redshift.numbers, finalfunc = pg_redshift.result);
-create aggregate pg_redshift.percentile_cont(float8, float8)
-  (sfunc = pg_redshift.collect, stype = pg_redshift.floats, finalfunc = pg_redshift.result);
-create aggregate pg_redshift.percentile_cont(timestamp, float8)
-  (sfunc = pg_redshift.collect, stype = pg_redshift.times, finalfunc = pg_redshift.result);
+-- PostgreSQL's ordered-set aggregates have not. So ARRAY_AGG collects the values, and these look into them.
+create function pg_redshift.percentile(list numeric[], part float8) returns numeric immutable language sql as $$
+  with sorted as (select pg_postgres.array_agg(x order by x) as v from pg_postgres.unnest($1) x where x is not null),
+    place as (select v, ($2 * (pg_postgres.cardinality(v) - 1))::numeric as at from sorted)
+  select v[floor(at)::int + 1] + (v[ceil(at)::int + 1] - v[floor(at)::int + 1]) * (at - floor(at)) from place $$;
+create function pg_redshift.percentile(int2[], float8) returns numeric immutable return pg_redshift.percentile($1::numeric[], $2);
+create function pg_redshift.percentile(int4[], float8) returns numeric immutable return pg_redshift.percentile($1::numeric[], $2);
+create function pg_redshift.percentile(int8[], float8) returns numeric immutable return pg_redshift.percentile($1::numeric[], $2);
+create function pg_redshift.percentile(float8[], float8) returns float8 immutable language sql
+  as $$ select pg_catalog.percentile_cont($2) within group (order by x) from pg_postgres.unnest($1) x $$;
+create function pg_redshift.percentile(timestamp[], float8) returns timestamp immutable language sql as $$
+  select timestamp 'epoch' + pg_catalog.percentile_cont($2) within group (order by x - timestamp 'epoch')
+  from pg_postgres.unnest($1) x $$;
+create function pg_redshift.percentile(date[], float8) returns timestamp immutable return pg_redshift.percentile($1::timestamp[], $2);
 
 -- FIRST_VALUE and LAST_VALUE ... IGNORE NULLS: an aggregate that skips nulls, over the same frame
 create function pg_redshift.keep_first(anyelement, anyelement) returns anyelement immutable strict parallel safe

@@ -165,7 +165,11 @@ class Rewriter:
                 part, arguments = arguments[0], [order.expressions[0].this]
                 if order.expressions[0].args.get("desc"):
                     part = exp.paren(exp.Sub(this=exp.Literal.number(1), expression=exp.paren(part)))
-            self.replace(outer, call("pg_redshift.percentile_cont", arguments[0], part))
+            values = call("pg_postgres.array_agg", arguments[0])
+            if window:
+                window.set("this", values)
+                outer, values = window, window.copy()
+            self.replace(outer, call("pg_redshift.percentile", values, part))
 
     def listagg(
         self, outer: exp.Expression, window: exp.Window | None, arguments: list[exp.Expression], order: exp.Order | None
