@@ -132,7 +132,8 @@ class Dbt:
     _shared: Dbt | None = None
 
     def __init__(self) -> None:
-        self.target = Path(tempfile.mkdtemp(prefix="kpi-dbt-"))
+        self._directory = tempfile.TemporaryDirectory(prefix="kpi-dbt-")
+        self.target = Path(self._directory.name)
         self.manifest: Any = None
 
     @classmethod

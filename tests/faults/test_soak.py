@@ -10,5 +10,5 @@ from tests.faults.soak import Soak
 
 def test_random_faults_lose_nothing(stack: Stack, redshift_proxy: RedshiftProxy, s3_proxy: S3Proxy) -> None:
     soak = Soak(stack, redshift_proxy, s3_proxy, seed=5)
-    soak.run(faults=8)
-    assert soak.injected.total() >= 8
+    soak.run(faults=6)
+    assert soak.injected.total() >= 6
