@@ -5,6 +5,7 @@ The base's build stands in for production's, which CI has no way to: the same sa
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -38,6 +39,8 @@ def slim_ci(base: str, progress: Callable[[str], None]) -> int:
     from local.sample import Sample
     from local.stack import Stack
 
+    Stack(STATE / "stack").down()  # what a build that was killed left behind
+    shutil.rmtree(STATE, ignore_errors=True)
     stack = Stack(STATE / "stack", progress=progress)
     try:
         stack.up()

@@ -119,7 +119,7 @@ def test_the_ledger_and_the_batches_add_up(tell, erased):
     counts = "landed_count, listen_count, duplicate_count, reject_count"
     batches = tell.query(f"select {counts} from analytics.stream_batches order by loaded_at")
     assert batches == [(1, 1, 0, 0), (1, 1, 0, 0)]
-    tell.dbt("test", "--exclude", "test_type:unit")
+    tell.dbt("test", "--select", "test_type:singular")
 
 
 def test_a_full_refresh_says_the_same(tell, erased):

@@ -1,11 +1,13 @@
 """What is said of Redshift, MWAA and the Data API, by the answers that AWS's own models describe."""
 
+from types import SimpleNamespace
+
 import boto3
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 from botocore.stub import Stubber
 
-from deploy import health, warehouse
+from deploy import commands, health, warehouse
 from deploy.errors import DeployError
 
 NAME = "kpi-test"
@@ -229,3 +231,25 @@ def test_only_a_statement_that_can_not_be_repeated_may_be_there_already(stubbed)
     for refused in ({"create role": "ERROR: permission denied"}, {"grant usage": "ERROR: schema already locked"}):
         with pytest.raises(DeployError):
             warehouse.bootstrap(Answers(refused), user="IAMR:x", database="kpi")
+
+
+DAILY = {"usageLimitId": "a", "period": "daily", "breachAction": "deactivate"}
+NEW = {"usageType": "serverless-compute", "amount": 24, "period": "daily", "breachAction": "deactivate"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "calls"),
+    [
+        ([], [("create_usage_limit", {}, {"resourceArn": "arn:w", **NEW})]),
+        ([{**DAILY, "amount": 24}], []),
+        (
+            [{**DAILY, "amount": 8}],
+            [("update_usage_limit", {}, {"usageLimitId": "a", "amount": 24, "breachAction": "deactivate"})],
+        ),
+    ],
+    ids=["made", "left", "changed"],
+)
+def test_the_usage_limit_is_what_the_environment_says(stubbed, limits, calls):
+    made = stubbed("redshift-serverless", ("list_usage_limits", {"usageLimits": limits}), *calls)
+    target = SimpleNamespace(client=lambda service: made)
+    commands._limit_usage(target, {"RpuHoursPerDay": "24", "WorkgroupArn": "arn:w"})
