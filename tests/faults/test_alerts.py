@@ -195,6 +195,11 @@ def test_every_task_reports_its_failure_and_tries_again_with_backoff(faulty: Pip
         assert task.retries >= 1 and task.retry_exponential_backoff, task.task_id
         if task.task_id.endswith("_model_build"):
             assert task.on_warning_callback is keep_warnings
+            model = task.task_id.removeprefix("transform.").removesuffix("_model_build")
+            node = task.extra_context["dbt_node_config"]
+            assert (node["resource_type"], node["unique_id"]) == ("model", f"model.streaming_kpis.{model}")
+        if task.task_id == "transform.assert_genres_add_up_to_the_day_test":
+            assert "model.streaming_kpis.genre_kpis_daily" in task.extra_context["dbt_node_config"]["depends_on"]
 
 
 def test_a_day_without_a_successful_run_is_noticed_by_an_alarm_from_outside() -> None:
