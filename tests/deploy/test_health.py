@@ -250,6 +250,6 @@ NEW = {"usageType": "serverless-compute", "amount": 24, "period": "daily", "brea
     ids=["made", "left", "changed"],
 )
 def test_the_usage_limit_is_what_the_environment_says(stubbed, limits, calls):
-    made = stubbed("redshift-serverless", ("list_usage_limits", {"usageLimits": limits}), *calls)
+    made = stubbed("redshift-serverless", ("list_usage_limits", {"usageLimits": limits} if limits else {}), *calls)
     target = SimpleNamespace(client=lambda service: made)
     commands._limit_usage(target, {"RpuHoursPerDay": "24", "WorkgroupArn": "arn:w"})
