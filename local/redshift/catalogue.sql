@@ -18,7 +18,7 @@ declare
   item record;
   attributes pg_postgres.json := substring(current_query() from '/[*]redshift ([{][^*]*[}])[*]/$')::pg_postgres.json;
   condition text;
-  first_key text;
+  sort_keys text;
 begin
   if current_setting('redshift.in_ddl', true) = 'on' then
     return;
@@ -46,10 +46,10 @@ begin
       select item.oid, attributes ->> 'diststyle', attributes ->> 'distkey',
         array(select json_array_elements_text(attributes -> 'sortkey')), attributes ->> 'sort_style'
       on conflict (table_id) do nothing;
-      first_key := attributes -> 'sortkey' ->> 0;
-      if first_key is not null and item.relpersistence <> 't' then
-        execute format('create index on %s using brin (%I) with (pages_per_range = 8, autosummarize = on)',
-          item.name, first_key);
+      sort_keys := (select string_agg(quote_ident(key), ', ') from json_array_elements_text(attributes -> 'sortkey') as key);
+      if sort_keys is not null and item.relpersistence <> 't' then
+        execute format('create index on %s using brin (%s) with (pages_per_range = 8, autosummarize = on)',
+          item.name, sort_keys);
       end if;
     end if;
   end loop;
