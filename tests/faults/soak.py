@@ -33,7 +33,7 @@ MESSAGES = (
     "Query (1234) cancelled on user's request",
 )
 # How many statements and requests a run has, about; a number beyond the last breaks nothing, and is drawn again.
-STATEMENTS, LANDING_STATEMENTS, REQUESTS = 420, 45, 12
+STATEMENTS, LANDING_STATEMENTS, REQUESTS = 420, 30, 12
 ROUNDS_A_BATCH = 2  # a batch stays under way for some broken runs before the next one comes
 
 
