@@ -157,7 +157,7 @@ def _show_artists(stack: Stack, console: Console, day: date) -> None:
 def _show_next(console: Console) -> None:
     console.print("[bold]What to try next[/bold]")
     for command, what in (
-        ("make demo", "the next day, and late rows with it"),
+        ("make demo", "the next day, and late rows"),
         ("make up", "Airflow's UI, the dbt docs"),
         ('.venv/bin/python -m local sql "SELECT ..."', "a query"),
         (".venv/bin/python -m local run --raw DIR", "files of your own"),
