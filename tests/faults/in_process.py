@@ -115,7 +115,7 @@ class Pipeline:
 
     def dbt(self, *arguments: str, run_id: str = "", **variables: object) -> Any:
         """Run a dbt command in this process; the result is dbt's own."""
-        return Dbt.shared().invoke(self.env, arguments, run_id, variables)
+        return Dbt.shared(Path(self.env["DBT_TARGET_PATH"]).parent).invoke(self.env, arguments, run_id, variables)
 
     def build(self, *arguments: str, run_id: str = "", **variables: object) -> Any:
         """Run every model with its tests, as the DAG's transform does, in dbt's own order."""
@@ -131,14 +131,15 @@ class Dbt:
 
     _shared: Dbt | None = None
 
-    def __init__(self) -> None:
-        self._directory = tempfile.TemporaryDirectory(prefix="kpi-dbt-")
-        self.target = Path(self._directory.name)
+    def __init__(self, directory: Path) -> None:
+        # Below the stack's own directory, which is cleared away also after a process that was killed.
+        directory.mkdir(parents=True, exist_ok=True)
+        self.target = Path(tempfile.mkdtemp(dir=directory))
         self.manifest: Any = None
 
     @classmethod
-    def shared(cls) -> Dbt:
-        cls._shared = cls._shared or cls()
+    def shared(cls, directory: Path) -> Dbt:
+        cls._shared = cls._shared or cls(directory)
         return cls._shared
 
     def invoke(self, env: Mapping[str, str], arguments: tuple[str, ...], run_id: str, variables: dict) -> Any:
