@@ -144,9 +144,12 @@ class Dbt:
 
     def invoke(self, env: Mapping[str, str], arguments: tuple[str, ...], run_id: str, variables: dict) -> Any:
         from dbt.cli.main import dbtRunner
+        from dbt_common.events.functions import reset_metadata_vars
 
         own = {"DBT_TARGET_PATH": str(self.target), "DBT_LOG_PATH": str(self.target / "logs")}
         own["DBT_ENV_CUSTOM_ENV_RUN_ID"] = run_id or uuid.uuid4().hex
+        # dbt reads the variables of a process once, and a task of Airflow is a process; here there are many runs in one.
+        reset_metadata_vars()
         with environment({**env, **own}):
             if self.manifest is None:
                 parsed = DBT_PROJECT / "target" / "partial_parse.msgpack"

@@ -84,7 +84,10 @@ def test_runs_of_one_stack_take_turns_and_are_told_step_by_step(runner: Stack) -
 def test_an_interrupted_run_ends_with_its_caller_and_the_next_one_says_why_it_failed(
     runner: Stack, lines: list[str]
 ) -> None:
+    # A shell that starts the tests in the background has them ignore SIGINT, and so would the caller.
     script = f"""
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from local.stack import Stack
 say = lambda line: print(line, flush=True)
