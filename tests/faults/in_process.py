@@ -148,7 +148,7 @@ class Dbt:
 
         own = {"DBT_TARGET_PATH": str(self.target), "DBT_LOG_PATH": str(self.target / "logs")}
         own["DBT_ENV_CUSTOM_ENV_RUN_ID"] = run_id or uuid.uuid4().hex
-        # dbt reads the variables of a process once, and a task of Airflow is a process; here there are many runs in one.
+        # dbt reads a process's variables once, and a task of Airflow is a process; here there are many runs in one.
         reset_metadata_vars()
         with environment({**env, **own}):
             if self.manifest is None:
