@@ -4,6 +4,7 @@ Run as `python -m local.s3 --data DIR --port PORT --ready-file PATH`; ends on SI
 
 Moto holds everything in memory, while the warehouse beside it is on disk. A bucket that came back empty would
 contradict the ledger of loaded files, so each write is on disk before its answer leaves, and is read at the start.
+The same server answers GetClusterCredentials for log-ins by IAM.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from moto.core.utils import utcnow
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import FakeKey, S3Backend, s3_backends
 from werkzeug.serving import make_server
+
+from local.redshift import aws
 
 ACCOUNT, PARTITION, REGION = "123456789012", "aws", "us-east-1"
 
@@ -138,6 +141,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     disk = Disk(arguments.data)
     disk.load()
+    aws.install()
     app = DurableS3(DomainDispatcherApplication(create_backend_app), disk)
     server = make_server("127.0.0.1", arguments.port, app, threaded=True, request_handler=_QuietHandler)
     draft = arguments.ready_file.with_suffix(".draft")

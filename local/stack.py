@@ -226,7 +226,9 @@ class Stack:
         data = self.state / "s3"
         command = [sys.executable, "-m", "local.s3", "--data", str(data), "--port", str(port)]
         command += ["--ready-file", str(self.s3.ready_file)]
-        self.s3.start(command, env=environment.inherited(), cwd=REPO, port=port, fingerprint="")
+        # It signs the temporary passwords of IAM log-ins with the password that the stand-in has.
+        env = {**environment.inherited(), "REDSHIFT_PASSWORD": self._client_env()["REDSHIFT_PASSWORD"]}
+        self.s3.start(command, env=env, cwd=REPO, port=port, fingerprint="")
 
     def _start_redshift(self) -> None:
         client = self._client_env()

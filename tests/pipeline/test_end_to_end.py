@@ -1,14 +1,18 @@
 """The DAG, through Airflow, from raw files to KPIs; every row compared with an independent computation."""
 
+import json
 import os
 import re
 import shutil
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
 
 from local.sample import Contents, Sample
+from local.stack import Stack
 from tests.expected.comparison import Tables
 from tests.expected.kpis import compare
 from tests.pipeline.warehouse import (
@@ -62,11 +66,47 @@ def first(stack, sample):
 
 
 @pytest.fixture(scope="module")
-def second(stack, sample, first):
-    """After a second run, over a new day and late rows for old ones."""
+def stack_by_iam(stack):
+    """The same stack for clients that log in by IAM, as a provisioned cluster lets them: there is no password to give.
+
+    The password of the stack's own environment is replaced by a wrong one, so that nothing can fall back on it.
+    """
+    client = stack.client_env()
+    where = {"endpoint_url": client["AWS_ENDPOINT_URL"], "region_name": client["AWS_DEFAULT_REGION"]}
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    boto3.client("redshift", **where, **keys).create_cluster(
+        ClusterIdentifier="kpi", NodeType="ra3.large", MasterUsername="nobody", MasterUserPassword=f"A{uuid.uuid4()}"
+    )
+    extra = {
+        "iam": True,
+        "cluster_identifier": "kpi",
+        "region": client["AWS_DEFAULT_REGION"],
+        "db_user": client["REDSHIFT_USER"],
+    }
+    connection = {
+        "conn_type": "redshift",
+        "host": client["REDSHIFT_HOST"],
+        "port": int(client["REDSHIFT_PORT"]),
+        "schema": client["REDSHIFT_DATABASE"],
+        "login": client["REDSHIFT_USER"],
+        "extra": extra,
+    }
+    settings = {
+        "KPI_DBT_TARGET": "cluster",
+        "REDSHIFT_CLUSTER": "kpi",
+        "REDSHIFT_PASSWORD": "not the password",
+        "AIRFLOW_CONN_REDSHIFT_DEFAULT": json.dumps(connection),
+        "SSL_CERT_FILE": json.loads(stack.redshift.ready_file.read_text())["ca"],
+    }
+    return Stack(stack.state, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def second(stack, stack_by_iam, sample, first):
+    """After a second run, over a new day and late rows for old ones, without a password anywhere."""
     maker, directory = sample
     contents = maker.write(directory, batch=2)
-    run(stack, directory)
+    run(stack_by_iam, directory)
     return state(stack, directory, contents)
 
 
@@ -120,6 +160,12 @@ def test_users_are_the_last_row_of_each(stack, sample, first):
 def test_docs_are_published(stack, first):
     listed = stack.s3_client.list_objects_v2(Bucket="kpi-artifacts", Prefix="docs/")["Contents"]
     assert {"docs/index.html", "docs/manifest.json", "docs/catalog.json"} <= {entry["Key"] for entry in listed}
+
+
+def test_second_run_knows_no_password(stack, stack_by_iam, second):
+    environ = stack_by_iam.process_env()
+    assert not any(stack.client_env()["REDSHIFT_PASSWORD"] in value for value in environ.values())
+    assert query(stack, "select 1 from landing.pipeline_runs having count(*) = 2")
 
 
 def test_second_run_gives_what_the_contract_says(second):
