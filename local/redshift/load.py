@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from .copy import Copy
 from .errors import INTERNAL_ERROR, UNDEFINED_TABLE, RedshiftError
 from .lines import Column, LineError, Lines
+from .table_statistics import after_load
 
 if TYPE_CHECKING:
     from .session import Session
@@ -79,6 +80,7 @@ class Loader:
             session.query("begin")
         try:
             loaded = load.run()
+            after_load(session, command.table, loaded)
         except Exception:
             self.write_session(load.session_id, load.query_id, 0)
             if own:

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from .dialect import UNPARSABLE, Statement, split, translate
 from .errors import RedshiftError, fault, missing
 from .load import Loader
+from .table_statistics import after_statement
 from .wire import (
     COPY_DATA,
     COPY_DONE,
@@ -55,7 +56,8 @@ class Session:
         self.awaited = 0  # answers that PostgreSQL owes for what is in `outgoing`
         self.statements: dict[bytes, Statement] = {}
         self.portals: dict[bytes, Statement] = {}
-        self.current: Statement | None = None
+        self.current: Statement | None = None  # the one that was read last
+        self.executed: Statement | None = None
         self.skip_to_sync = False
         self.failed = False
         self.notices: list[dict[str, str]] = []  # of statements of our own
@@ -96,6 +98,7 @@ class Session:
                 if not self.skip_to_sync:
                     self.skip_to_sync = not self.act(statement)
                 return
+            self.executed = statement
         elif kind not in b"DC":
             raise ConnectionError(f"message {kind!r} is not one that a Redshift client sends")
         self.outgoing += pack(kind, body)
@@ -106,7 +109,7 @@ class Session:
         if kind == b"S":
             self.outgoing += SYNC
             relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
-            self.client.send(pack(b"Z", self.transaction))
+            self.ready()
             self.skip_to_sync = False
         elif self.awaited and not self.skip_to_sync:
             self.outgoing += FLUSH
@@ -145,10 +148,21 @@ class Session:
             if statement.action:
                 self.failed = not self.act(statement)
             else:
+                self.executed = statement
                 self.outgoing += pack(b"Q", statement.sent.encode() + b"\0")
                 relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
             if self.failed:
                 break
+        self.ready()
+
+    def ready(self) -> None:
+        """Does what follows a statement and tells the client that the next one can come."""
+        executed, self.executed = self.executed, None
+        if executed:
+            try:
+                after_statement(self, executed.sent, self.tag)
+            except RedshiftError:  # the rows are there; only plans are worse
+                log.exception("a table is left without statistics")
         self.client.send(pack(b"Z", self.transaction))
 
     def act(self, statement: Statement) -> bool:
@@ -251,8 +265,10 @@ class Session:
     def answer(self, kind: bytes, body: bytes) -> bytes:
         """One message for the client."""
         if kind == b"E":
-            self.failed = True
+            self.failed, self.executed = True, None
             return pack_fields(b"E", self.error_fields(unpack_fields(body)))
+        if kind == b"C":
+            self.tag = body[:-1].decode()
         return pack(kind, as_redshift(kind, body))
 
     def error_fields(self, fields: dict[str, str]) -> dict[str, str]:

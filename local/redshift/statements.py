@@ -14,12 +14,11 @@ from .copy import parse
 from .dialect import Statement, around, passed, query, rewritten
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, unsupported_command
 from .grammar import read, tokenize
-from .words import words
+from .words import NAME, words
 
 if TYPE_CHECKING:
     from .session import Session
 
-NAME = r'(?:"[^"]+"|[\w#$]+)(?:\s*\.\s*(?:"[^"]+"|[\w#$]+))*'
 CREATE_VIEW = re.compile(
     r"(create\s+(?:or\s+replace\s+)?view\s.*?\sas\b)(.*?)(\s*with\s+no\s+schema\s+binding)?", re.I | re.S
 )

@@ -1,9 +1,12 @@
-"""The plain lists beside this file: a name on each line, comments after #."""
+"""Names: what one looks like, and the plain lists beside this file (a name on each line, comments after #)."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+
+# A regular expression: the name of a table or another object, qualified or not
+NAME = r'(?:"[^"]+"|[\w#$]+)(?:\s*\.\s*(?:"[^"]+"|[\w#$]+))*'
 
 
 @cache

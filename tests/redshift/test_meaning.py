@@ -62,6 +62,37 @@ def test_a_sort_key_prunes_by_literal_dates(run) -> None:
     assert "Bitmap Index Scan" in plan
 
 
+def test_a_table_that_was_filled_has_statistics(run) -> None:
+    numbers = (
+        "with recursive n(id) as (select 1 union all select id + 1 from n where id < 5000) select id, 'x' as v from n"
+    )
+    run(f"create temp table made as {numbers}")
+    run("create table filled (id int sortkey, v varchar(3))")
+    run("begin")
+    run("insert into filled select * from made")
+    run("merge into filled using made as found on filled.id = -found.id when matched then update set v = found.v"
+        " when not matched then insert values (found.id, found.v)")  # fmt: skip
+    rows = "select relname, reltuples from pg_class where relname in ('made', 'filled') order by 1"
+    assert run(rows) == [("filled", 10_000), ("made", 5000)]
+    assert run("select tablename, n_distinct from pg_stats where attname = 'v' order by 1") == [
+        ("filled", 1),
+        ("made", 1),
+    ]
+    run("rollback")
+    run("insert into filled select * from made where id <= 10")
+    assert run("select count(*) from pg_stats where tablename = 'filled'") == [(0,)]
+
+
+def test_a_block_that_was_just_filled_has_its_range(run) -> None:
+    """Within the transaction that fills it, for a table that was made empty, as dbt does under a contract."""
+    numbers = "with recursive n(id) as (select 1 union all select id + 1 from n where id < 20000) select id from n"
+    run("begin")
+    run("create table t (id int sortkey, v varchar(200))")
+    run(f"insert into t select id, repeat('x', 200) from ({numbers}) as numbers")
+    assert "Bitmap Index Scan" in str(run("explain select count(*) from t where id between 100 and 200"))
+    run("rollback")
+
+
 def test_temporary_tables(run) -> None:
     run("create table #t (a int)")
     run("insert into #t values (1)")
