@@ -76,27 +76,30 @@ def open_connection(**where: object) -> redshift_connector.Connection:
 
 
 def measure_statements(redshift: LocalRedshift) -> None:
-    """The median of a statement through the stand-in and straight to its PostgreSQL."""
-    through = open_connection(host="127.0.0.1", port=redshift.port)
-    through.cursor().execute("create table lines (a varchar(20), b varchar(20), c varchar(30))")
-    direct, _ = redshift.postgres.connect(USER)
-    from local.redshift.session import Session
-
-    session = Session(direct, direct, redshift.loader)
+    """The median of a statement, in psql's own timing, through the stand-in and straight to its PostgreSQL."""
+    open_connection(host="127.0.0.1", port=redshift.port).cursor().execute(
+        "create table lines (a varchar(20), b varchar(20), c varchar(30))"
+    )
+    through = ["-h", "127.0.0.1", "-p", str(redshift.port)]
+    direct = ["-h", str(redshift.postgres.sockets)]
     for text, what in STATEMENTS.items():
-        times: dict[str, list[float]] = {"through": [], "direct": []}
-        for n in range(2000):
-            sql = text.replace("{n}", str(n))
-            began = time.perf_counter()
-            cursor = through.cursor()
-            cursor.execute(sql)
-            cursor.fetchall()
-            times["through"].append(time.perf_counter() - began)
-            began = time.perf_counter()
-            session.query(sql.replace("nvl", "coalesce"))
-            times["direct"].append(time.perf_counter() - began)
-        through_it, direct = (statistics.median(values) * 1000 for values in times.values())
-        print(f"{what}: {through_it:.2f} ms through driver and stand-in, {direct:.2f} ms direct, without a driver")
+        statements = [text.replace("{n}", str(n)) for n in range(2000)]
+        through_it = median_milliseconds(through, statements)
+        directly = median_milliseconds(direct, [sql.replace("nvl", "coalesce") for sql in statements])
+        print(f"{what}: {through_it:.2f} ms through the stand-in, {directly:.2f} ms direct, both by psql")
+
+
+def median_milliseconds(where: list[str], statements: list[str]) -> float:
+    """The median that psql measures of statements, sent one after the other."""
+    psql = [str(BINARIES / "psql"), "-X", "-q", "-t", *where, "-U", USER, "-d", "dev"]
+    script = "\\timing on\n" + "".join(f"{sql};\n" for sql in statements)
+    done = subprocess.run(
+        psql, input=script, capture_output=True, text=True, check=True, env={"PGPASSWORD": PASSWORD, "LC_ALL": "C"}
+    )
+    times = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("Time:")]
+    if len(times) != len(statements):
+        raise RuntimeError(f"{len(statements)} statements, {len(times)} of them answered: {done.stderr[:300]}")
+    return statistics.median(times)
 
 
 def measure_copy(redshift: LocalRedshift, endpoint: str, rows: int, root: Path) -> None:
