@@ -16,7 +16,6 @@ from deploy.errors import DeployError
 
 # What MWAA's image of Airflow 3.3.1 runs on.
 TARGET = ("3.12", "manylinux_2_28_x86_64", "manylinux2014_x86_64", "manylinux_2_17_x86_64")
-_MINUTES = 20
 
 
 class DbtArtifacts:
@@ -84,26 +83,31 @@ def plugins(tree: Path, wheels: Path | None) -> bytes:
         return _zip(Path(directory))
 
 
-def download(tree: Path, directory: Path, python: Path = Path(sys.executable)) -> None:
+def download(
+    tree: Path, directory: Path, python: Path = Path(sys.executable), version: str = TARGET[0], minutes: int = 20
+) -> None:
     """Download every wheel that requirements.txt needs, for MWAA's Python, and no source: MWAA could not build it.
 
     Args:
         tree: The version's files.
         directory: Where to.
         python: Runs pip. Its version decides which of the packages' conditions (`python_version < "3.12"`) hold.
+        version: The Python that the wheels are for.
+        minutes: How long it may take.
 
     Raises:
-        DeployError: pip can't get them.
+        DeployError: pip can't get them, or not in time.
     """
-    version, *platforms = TARGET
+    _, *platforms = TARGET
     command = [str(python), "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--dest", str(directory)]
     command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", version]
     command += [word for platform in platforms for word in ("--platform", platform)]
     command += ["--requirement", str(tree / "requirements.txt"), "--constraint", str(tree / "constraints.txt")]
     try:
-        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_MINUTES * 60)
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=minutes * 60)
     except subprocess.TimeoutExpired:
-        raise DeployError(f"pip did not download the wheels within {_MINUTES} minutes.") from None
+        slow = "the package index is slow or out of reach"
+        raise DeployError(f"pip did not download the wheels within {minutes} minutes: {slow}. Try again.") from None
     if result.returncode != 0:
         lines = [line for line in result.stderr.splitlines() if "ERROR" in line] or result.stderr.splitlines()
         raise DeployError(f"pip can't download the wheels: {(lines or ['no reason'])[-1].strip()}")

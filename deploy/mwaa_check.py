@@ -6,22 +6,25 @@ The upload is made as the deploy command makes it and laid out as MWAA lays it o
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from deploy import build, release
 from deploy.errors import DeployError
+from deploy.sandbox import Sandbox
 
 REPO = Path(__file__).resolve().parent.parent
 STATE = REPO / ".local" / "mwaa-check"
 ESSENTIAL = Path(__file__).parent / "mwaa_essential_constraints.txt"
 MWAA_PYTHON = (3, 12)
-# Owns dags/ where we are root: with its capabilities dropped, root may not write what another user owns.
-NOBODY = 65534
+FETCH_MINUTES, INSTALL_MINUTES = 10, 10
 Progress = Callable[[str], None]
 
 
@@ -37,6 +40,8 @@ def check(progress: Progress) -> int:
     Raises:
         DeployError: The situation can't be built; the message says what is missing.
     """
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise DeployError("make mwaa-check installs the wheels that MWAA gets: it needs Linux on x86-64.")
     python = find_python()
     if python is None:
         progress(
@@ -46,19 +51,32 @@ def check(progress: Progress) -> int:
     home = STATE / "airflow"
     wheels = _wheels(python, progress)
     lay_out(home, wheels)
-    environment = _install(python, home, wheels, progress)
-    command = [sys.executable, "-m", "deploy.mwaa_inside", str(home), str(environment)]
-    if (isolated := without_network(command)) is None:
-        progress("this machine can't cut a process off the network: it stays reachable")
-        isolated = command
-    return subprocess.call(isolated, cwd=REPO)
+    sandbox = Sandbox.of_this_machine(home / "dags", needs(python))
+    if sandbox.lacks:
+        progress(sandbox.lacks)
+    environment = _install(python, home, wheels, sandbox, progress)
+    inside = [sys.executable, "-m", "deploy.mwaa_inside", str(home), str(environment), json.dumps(asdict(sandbox))]
+    return subprocess.call(sandbox.around(inside), cwd=REPO)
+
+
+def needs(python: Path) -> list[Path]:
+    """Return what a process of the check has to reach: the interpreter's own files, and what is made here."""
+    return [Path(_ask(python, "sys.base_prefix")), STATE]
 
 
 def find_python() -> Path | None:
-    """Return an installed Python of MWAA's version: PYTHON312, or the `python3.12` on PATH if it really runs."""
+    """Return an installed Python of MWAA's version, if there is one that really runs.
+
+    PYTHON312 names it; else it is the `python3.12` on PATH, or one that pyenv has but has not put there.
+
+    Raises:
+        DeployError: PYTHON312 names none.
+    """
     probe = f"import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != {MWAA_PYTHON})"
     named = os.environ.get("PYTHON312")
-    for candidate in filter(None, [named, "python3.12", sys.executable]):
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    installed = map(str, sorted(pyenv.glob("3.12.*/bin/python3.12"), reverse=True))
+    for candidate in filter(None, [named, "python3.12", sys.executable, *installed]):
         found = shutil.which(candidate)
         # A pyenv shim is on PATH for versions that are not installed, too.
         if found and subprocess.run([found, "-c", probe], capture_output=True, check=False).returncode == 0:
@@ -89,42 +107,23 @@ def lay_out(home: Path, plugins: Path) -> None:
     (home / "plugins").symlink_to(plugins, target_is_directory=True)
     for path in [*sorted((home / "dags").rglob("*"), reverse=True), home / "dags"]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-        if os.geteuid() == 0:
-            os.chown(path, NOBODY, NOBODY)
-
-
-def without_network(command: list[str]) -> list[str] | None:
-    """Return a command that runs without a network, or None where the machine has no network namespaces."""
-    unshare = shutil.which("unshare")
-    options = ["--net"] if os.geteuid() == 0 else ["--map-root-user", "--net"]
-    if unshare is None:
-        return None
-    tried = subprocess.run([unshare, *options, "true"], capture_output=True, check=False)
-    return [unshare, *options, *command] if tried.returncode == 0 else None
-
-
-def without_privileges(command: list[str]) -> list[str]:
-    """Return a command that runs without root's powers, where we have them: permissions of files hold then."""
-    setpriv = shutil.which("setpriv")
-    if os.geteuid() != 0 or setpriv is None:
-        return command
-    return [setpriv, "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", *command]
 
 
 def _wheels(python: Path, progress: Progress) -> Path:
     """Return a directory with what plugins.zip holds, downloaded once for each state of the requirements."""
-    directory = STATE / f"wheels-{_digest(python, build.TARGET)}"
+    version = _ask(python, "'%d.%d' % sys.version_info[:2]")
+    directory = STATE / f"wheels-{_digest(python, (version, *build.TARGET))}"
     if not directory.is_dir():
         progress("downloading the wheels of plugins.zip")
         draft = directory.with_name("wheels-draft")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        build.download(REPO, draft, python)
+        build.download(REPO, draft, python, version=version, minutes=FETCH_MINUTES)
         draft.rename(directory)
     return directory
 
 
-def _install(python: Path, home: Path, wheels: Path, progress: Progress) -> Path:
+def _install(python: Path, home: Path, wheels: Path, sandbox: Sandbox, progress: Progress) -> Path:
     """Install requirements.txt alone, from the wheels alone, under MWAA's constraints; returns the Python to use."""
     directory = STATE / f"venv-{_digest(python, (str(wheels),))}"
     interpreter = directory / "bin" / "python"
@@ -134,20 +133,30 @@ def _install(python: Path, home: Path, wheels: Path, progress: Progress) -> Path
         _run([str(python), "-m", "venv", str(directory)])
         pip = [str(interpreter), "-m", "pip", "--disable-pip-version-check", "--quiet"]
         requirements = ["--requirement", str(home / "requirements.txt"), "--constraint", str(ESSENTIAL)]
-        _run([*pip, "install", *requirements], cut_off=True)
+        _run(sandbox.around([*pip, "install", *requirements]))
         _run([*pip, "check"])
         (directory / "complete").touch()
     return interpreter
 
 
-def _run(command: list[str], cut_off: bool = False) -> None:
-    if cut_off:
-        command = without_network(command) or command
+def _run(command: list[str]) -> None:
     # A pip configuration of this machine is none of MWAA's.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    words = f"{' '.join(command[:6])} ..."
+    try:
+        result = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment, timeout=INSTALL_MINUTES * 60
+        )
+    except subprocess.TimeoutExpired:
+        raise DeployError(f"{words} did not end within {INSTALL_MINUTES} minutes.") from None
     if result.returncode != 0:
-        raise DeployError(f"{' '.join(command[:6])} ... failed:\n{(result.stdout + result.stderr).strip()}")
+        raise DeployError(f"{words} failed:\n{(result.stdout + result.stderr).strip()}")
+
+
+def _ask(python: Path, expression: str) -> str:
+    """Return what another Python says to an expression."""
+    command = [str(python), "-c", f"import sys; print({expression})"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _digest(python: Path, more: tuple[str, ...]) -> str:

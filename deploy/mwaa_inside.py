@@ -1,6 +1,6 @@
 """What runs in MWAA's situation: startup.sh as MWAA runs it, the import of dags/, and a whole run of the DAG.
 
-Run as `python -m deploy.mwaa_inside HOME PYTHON`, with nothing but the loopback interface, by `deploy.mwaa_check`.
+Run as `python -m deploy.mwaa_inside HOME PYTHON SANDBOX`, inside `Sandbox.around`, by `deploy.mwaa_check`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,8 @@ import boto3
 
 from deploy import cloudformation
 from deploy.errors import DeployError
-from deploy.mwaa_check import REPO, STATE, without_privileges
+from deploy.mwaa_check import REPO, STATE, needs
+from deploy.sandbox import UID, Sandbox
 from local import buckets
 from local.dag_test import EVENT
 from local.environment import ARTIFACT_BUCKET, RAW_BUCKET, REGION
@@ -32,7 +35,7 @@ from local.sample import Sample
 from local.stack import Stack
 
 DAG, PREFIX, ENVIRONMENT = "streaming_kpis", "raw", "check"
-STARTUP_SECONDS = 300
+STARTUP_SECONDS, RUN_SECONDS = 300, 900
 IMPORT = """
 import json, pathlib, sys
 from airflow.dag_processing.dagbag import BundleDagBag
@@ -43,19 +46,38 @@ print("@bag " + json.dumps({"errors": bag.import_errors, "dags": sorted(bag.dags
 """
 
 
-def main(home: Path, python: Path) -> int:
+@dataclass(frozen=True)
+class Worker:
+    """What stands for an Airflow worker: its home and interpreter, and how its processes are confined."""
+
+    home: Path
+    python: Path
+    sandbox: Sandbox
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """Return a command that runs confined."""
+        return self.sandbox.inside(words, self.home / "dags", needs(self.python))
+
+    def give(self, *folders: Path) -> None:
+        """Let the confined processes write into folders that were made for them."""
+        if self.sandbox.root and not self.sandbox.stays_root:
+            for folder in folders:
+                os.chown(folder, UID, UID)
+
+
+def main(worker: Worker) -> int:
     """Check; returns the exit status."""
     _loopback_up()
     Stack(STATE / "stack").down()  # what a check that was killed left behind
-    stack = Stack(_emptied(STATE / "stack"), dags=home / "dags", progress=_say)
+    stack = Stack(_emptied(STATE / "stack"), dags=worker.home / "dags", progress=_say)
     try:
         stack.up()
         contents = Sample(days=2, rows=4_000).write(_emptied(STATE / "sample"))
         buckets.put_raw(stack.s3_client, STATE / "sample", f"{PREFIX}/")
-        environ = mwaa_environment(home, python, stack)
-        _check_read_only(home, python, environ)
-        _check_import(home, python, environ)
-        _run(home, python, environ)
+        environ = mwaa_environment(worker, stack)
+        _say(worker.sandbox.prove(worker.python, environ, worker.home / "dags", needs(worker.python)))
+        _check_import(worker, environ)
+        _run(worker, environ)
         # analytics and landing are the schemas' names in production, too.
         with stack.connect() as connection:
             cursor = connection.cursor()
@@ -69,13 +91,13 @@ def main(home: Path, python: Path) -> int:
     return 0
 
 
-def mwaa_environment(home: Path, python: Path, stack: Stack) -> dict[str, str]:
+def mwaa_environment(worker: Worker, stack: Stack) -> dict[str, str]:
     """Return the environment of an Airflow component, as MWAA puts it together.
 
     The options come from the template; what stands there for AWS's own resources is the stack's here. What startup.sh
     exports comes before the options and after nothing else of MWAA's own.
     """
-    client = stack.client_env()
+    home, client = worker.home, stack.client_env()
     aws = {
         name: boto3.client(
             name,
@@ -123,8 +145,9 @@ def mwaa_environment(home: Path, python: Path, stack: Stack) -> dict[str, str]:
     options = {key: value for key, value in options.items() if value}
     configured = {f"AIRFLOW__{key.upper().replace('.', '__')}": value for key, value in options.items()}
     base = {
-        "PATH": os.pathsep.join([str(python.parent), "/usr/bin", "/bin"]),
+        "PATH": os.pathsep.join([str(worker.python.parent), "/usr/bin", "/bin"]),
         "HOME": str(_emptied(STATE / "home")),
+        "USER": "airflow",
         "LANG": "C.UTF-8",
         "TMPDIR": str(_emptied(STATE / "tmp")),
         "PYTHONUNBUFFERED": "1",
@@ -136,7 +159,7 @@ def mwaa_environment(home: Path, python: Path, stack: Stack) -> dict[str, str]:
         **{name: client[name] for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")},
         **{name: client[name] for name in ("REDSHIFT_USER", "REDSHIFT_PASSWORD", "REDSHIFT_SSLMODE")},
     }
-    (home / "airflow.cfg").touch()
+    worker.give(home, STATE / "home", STATE / "tmp")
     essential = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -147,7 +170,7 @@ def mwaa_environment(home: Path, python: Path, stack: Stack) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
-    exported = startup(home / "startup" / "startup.sh", {**base, **configured, **essential})
+    exported = startup(home / "startup" / "startup.sh", {**base, **configured, **essential}, worker.command)
     return {**base, **exported, **configured, **essential}
 
 
@@ -170,12 +193,15 @@ def airflow_options(names: Mapping[str, str]) -> dict[str, str]:
     return {key: value(entry) for key, entry in found.items()}
 
 
-def startup(script: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def startup(
+    script: Path, environ: Mapping[str, str], confined: Callable[[Sequence[str]], list[str]] = list
+) -> dict[str, str]:
     """Source startup.sh as MWAA does and return what it exported.
 
     Args:
         script: startup.sh.
         environ: What MWAA has put together before.
+        confined: Makes a confined command of the one that sources it.
 
     Raises:
         DeployError: It failed, took too long, or left no environment: MWAA's container would end.
@@ -183,7 +209,9 @@ def startup(script: Path, environ: Mapping[str, str]) -> dict[str, str]:
     # What is read is written after the script, by the same shell: an `exit` in the script would leave nothing.
     command = ["bash", "-c", 'source "$1" >&2; env -0', "bash", str(script)]
     try:
-        done = subprocess.run(command, env=dict(environ), capture_output=True, check=False, timeout=STARTUP_SECONDS)
+        done = subprocess.run(
+            confined(command), env=dict(environ), capture_output=True, check=False, timeout=STARTUP_SECONDS
+        )
     except subprocess.TimeoutExpired:
         raise DeployError(f"startup.sh takes more than {STARTUP_SECONDS} seconds: MWAA kills it.") from None
     if done.returncode != 0 or not done.stdout:
@@ -193,15 +221,20 @@ def startup(script: Path, environ: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in after.items() if environ.get(name) != text and name not in shell}
 
 
-def _check_read_only(home: Path, python: Path, environ: Mapping[str, str]) -> None:
-    command = [str(python), "-c", "import sys; open(sys.argv[1], 'w')", str(home / "dags" / "written")]
-    if subprocess.run(without_privileges(command), env=dict(environ), capture_output=True, check=False).returncode == 0:
-        raise DeployError("dags/ could be written: the check would not show a DAG that writes there.")
-
-
-def _check_import(home: Path, python: Path, environ: Mapping[str, str]) -> None:
-    command = without_privileges([str(python), "-c", IMPORT, str(home / "dags")])
-    done = subprocess.run(command, env=dict(environ), capture_output=True, text=True, check=False)
+def _check_import(worker: Worker, environ: Mapping[str, str]) -> None:
+    command = worker.command([str(worker.python), "-c", IMPORT, str(worker.home / "dags")])
+    try:
+        done = subprocess.run(
+            command,
+            env=dict(environ),
+            cwd=worker.home,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=RUN_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise DeployError(f"dags/ is not imported within {RUN_SECONDS // 60} minutes.") from None
     lines = [line for line in done.stdout.splitlines() if line.startswith("@bag ")]
     if not lines:
         raise DeployError(f"Airflow does not start:\n{done.stderr.strip()[-2000:]}")
@@ -215,23 +248,28 @@ def _check_import(home: Path, python: Path, environ: Mapping[str, str]) -> None:
     _say(f"dags/ imports without an error: {', '.join(bag['dags'])} in {len(bag['files'])} files")
 
 
-def _run(home: Path, python: Path, environ: Mapping[str, str]) -> None:
+def _run(worker: Worker, environ: Mapping[str, str]) -> None:
     """Run the DAG once with MWAA's Python and packages, from dags/ alone."""
     runner = _emptied(STATE / "runner")
     (runner / "local").mkdir()
     for name in ("__init__.py", "dag_test.py"):
         shutil.copy(REPO / "local" / name, runner / "local" / name)
-    command = without_privileges([str(python), "-m", "local.dag_test", DAG])
-    log = STATE / "run.log"
-    with log.open("w") as written:
-        done = subprocess.run(
-            command,
-            env={**environ, "PYTHONPATH": str(runner)},
-            cwd=runner,
-            stdout=written,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+    command = worker.command([str(worker.python), "-m", "local.dag_test", DAG])
+    log, environ = STATE / "run.log", {**environ, "PYTHONPATH": str(runner)}
+    with (
+        log.open("w") as written,
+        # A session of its own, so that what the run started ends with it.
+        subprocess.Popen(
+            command, env=environ, cwd=runner, stdout=written, stderr=subprocess.STDOUT, start_new_session=True
+        ) as running,
+    ):
+        try:
+            status = running.wait(RUN_SECONDS)
+        except BaseException as reason:
+            os.killpg(running.pid, signal.SIGKILL)
+            if not isinstance(reason, subprocess.TimeoutExpired):
+                raise
+            raise DeployError(f"The run did not end within {RUN_SECONDS // 60} minutes (log: {log})") from None
     events = [
         json.loads(line.removeprefix(EVENT))
         for line in log.read_text(errors="replace").splitlines()
@@ -240,7 +278,7 @@ def _run(home: Path, python: Path, environ: Mapping[str, str]) -> None:
     for event in events:
         if event["event"] == "failed":
             raise DeployError(f"{event['task']} failed: {event['error']} (log: {log})")
-    if done.returncode != 0 or not events or events[-1].get("state") != "success":
+    if status != 0 or not events or events[-1].get("state") != "success":
         reason = events[-1].get("reason") if events else "Airflow ended early"
         raise DeployError(f"The run failed: {reason or 'no reason given'} (log: {log})")
     _say(f"{len([event for event in events if event['event'] == 'success'])} tasks succeeded")
@@ -270,6 +308,6 @@ def _say(line: str) -> None:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+        sys.exit(main(Worker(Path(sys.argv[1]), Path(sys.argv[2]), Sandbox(**json.loads(sys.argv[3])))))
     except (DeployError, LocalError) as failure:
         sys.exit(str(failure))
