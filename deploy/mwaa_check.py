@@ -24,7 +24,7 @@ REPO = Path(__file__).resolve().parent.parent
 STATE = REPO / ".local" / "mwaa-check"
 ESSENTIAL = Path(__file__).parent / "mwaa_essential_constraints.txt"
 MWAA_PYTHON = (3, 12)
-FETCH_MINUTES, INSTALL_MINUTES = 10, 10
+FETCH_MINUTES, INSTALL_MINUTES = 15, 20
 Progress = Callable[[str], None]
 
 

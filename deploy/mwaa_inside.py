@@ -126,6 +126,7 @@ def mwaa_environment(worker: Worker, stack: Stack) -> dict[str, str]:
     options = airflow_options(
         {
             "AWS::AccountId": topic.split(":")[4],
+            "AllowSmallerSnapshots": "false",
             "AWS::Partition": "aws",
             "AWS::Region": REGION,
             "ArtifactBucket": ARTIFACT_BUCKET,

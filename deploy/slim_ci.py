@@ -36,7 +36,6 @@ def slim_ci(base: str, progress: Callable[[str], None]) -> int:
     Raises:
         DeployError: There is no such version, or its own models can't be built.
     """
-    from local.sample import Sample
     from local.stack import Stack
 
     Stack(STATE / "stack").down()  # what a build that was killed left behind
@@ -45,21 +44,41 @@ def slim_ci(base: str, progress: Callable[[str], None]) -> int:
     try:
         stack.up()
         stack.reset()
-        Sample(days=2, rows=4_000).write(STATE / "sample")
-        stack.put_raw(STATE / "sample")
-        _land(stack)
-        state = STATE / "base"
-        with source.checkout(REPO, base) as made:
-            progress(f"building the models of {made.label}")
-            if _dbt(stack, made.tree / "dbt_project", ["run", "--quiet", "--target-path", str(state)]) != 0:
-                raise DeployError(f"The models of {made.label} can't be built: there is nothing to compare with.")
-        progress("building what has changed")
-        words = ["build", "--select", "state:modified+", "--defer", "--state", str(state)]
-        return _dbt(
-            stack, REPO / "dbt_project", [*words, "--target-path", str(STATE / "target")], schema="pull_request"
-        )
+        return compare(stack, REPO, base, STATE, progress)
     finally:
         stack.down()
+
+
+def compare(stack: Stack, repository: Path, base: str, state: Path, progress: Callable[[str], None]) -> int:
+    """Build a base version's models, and then, in another schema, what a working tree changes.
+
+    Args:
+        stack: An empty one that runs.
+        repository: The repository; its working tree has the changes.
+        base: A branch, tag or commit.
+        state: A directory for the sample data, the logs, and dbt's artifacts: `base` and `target`.
+        progress: Is called with a line for each step.
+
+    Returns:
+        dbt's exit status of the second build.
+
+    Raises:
+        DeployError: As for `slim_ci`.
+    """
+    from local.sample import Sample
+
+    Sample(days=2, rows=4_000).write(state / "sample")
+    stack.put_raw(state / "sample")
+    _land(stack)
+    with source.checkout(repository, base) as made:
+        progress(f"building the models of {made.label}")
+        words = ["run", "--quiet", "--target-path", str(state / "base"), "--log-path", str(state / "logs")]
+        if _dbt(stack, made.tree / "dbt_project", words) != 0:
+            raise DeployError(f"The models of {made.label} can't be built: there is nothing to compare with.")
+    progress("building what has changed")
+    words = ["build", "--select", "state:modified+", "--defer", "--state", str(state / "base")]
+    words += ["--target-path", str(state / "target"), "--log-path", str(state / "logs")]
+    return _dbt(stack, repository / "dbt_project", words, schema="pull_request")
 
 
 def _land(stack: Stack) -> None:
@@ -86,5 +105,4 @@ def docs(progress: Callable[[str], None]) -> int:
 def _dbt(stack: Stack, project: Path, words: list[str], schema: str = "analytics") -> int:
     command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *words]
     command += ["--project-dir", str(project), "--profiles-dir", str(project), "--target", "local"]
-    command += ["--log-path", str(STATE / "logs")]
     return subprocess.call(command, env={**stack.dbt_env(), "KPI_SCHEMA": schema}, cwd=project)

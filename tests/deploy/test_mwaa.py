@@ -18,6 +18,7 @@ NAMES = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
+    "AllowSmallerSnapshots": "true",
     "ArtifactBucket": "artifacts",
     "CopyRoleArn": "arn:aws:iam::123456789012:role/copy",
     "Environment": "test",
@@ -43,7 +44,7 @@ def test_startup_turns_the_options_into_the_pipelines_settings():
     exported = mwaa_inside.startup(STARTUP, base(**configured()))
     read = settings.load(exported)
     assert (read.raw_bucket, read.raw_prefix, read.artifact_bucket) == ("raw", "incoming/", "artifacts")
-    assert (read.schedule, read.dbt_target) == ("0 3 * * *", "prod")
+    assert (read.schedule, read.dbt_target, read.allow_smaller_snapshots) == ("0 3 * * *", "prod", True)
     assert read.copy_iam_role == NAMES["CopyRoleArn"]
     assert read.alert_topic_arn == "arn:aws:sns:us-east-1:123456789012:kpi-test-alerts"
     assert exported["REDSHIFT_HOST"] == NAMES["RedshiftHost"]

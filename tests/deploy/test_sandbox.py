@@ -55,7 +55,9 @@ def proving(confining, folder):
 
 
 def run(command):
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
 
 
 CONFINED = "no capability, dags/ can't be written, no network but the loopback interface\n"

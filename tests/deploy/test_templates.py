@@ -1,6 +1,7 @@
 """The templates: what cfn-lint says, who may do what, and that the sizes have defaults."""
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,45 @@ def test_copy_reads_the_raw_prefix_and_the_manifests_and_nothing_else():
         "arn:${AWS::Partition}:s3:::${RawBucket}/${RawPrefix}/*",
         "arn:${AWS::Partition}:s3:::${ArtifactBucket}/manifests/*",
     }
+
+
+@pytest.mark.parametrize(
+    ("action", "place", "allowed"),
+    [
+        ("s3:PutObject", "ArtifactBucket/manifests/streams/1.json", True),
+        ("s3:PutObject", "ArtifactBucket/manifests/alerts/a-run.0", True),
+        ("s3:PutObject", "ArtifactBucket/docs/index.html", True),
+        ("s3:PutObject", "ArtifactBucket/kpis/index.html", True),
+        ("s3:PutObject", "ArtifactBucket/dags/streaming_kpis.py", False),
+        ("s3:PutObject", "ArtifactBucket/startup.sh", False),
+        ("s3:PutObject", "RawBucket/RawPrefix/streams1.csv", False),
+        ("s3:GetObject", "RawBucket/RawPrefix/streams1.csv", True),
+        ("s3:GetObject", "RawBucket/elsewhere/streams1.csv", False),
+        ("s3:GetObject", "ArtifactBucket/dags/streaming_kpis.py", True),
+        ("s3:DeleteObject", "ArtifactBucket/docs/index.html", False),
+        ("s3:DeleteObject", "RawBucket/RawPrefix/streams1.csv", False),
+    ],
+)
+def test_a_task_reads_and_writes_what_the_dag_does_and_no_more(action, place, allowed):
+    arns = [
+        re.sub(r"\$\{(?:AWS::)?(\w+)\}", r"\1", text(arn))
+        for name, _, statement in cloudformation.statements(TEMPLATES["airflow"])
+        if name == "ExecutionRole" and action in listed(statement["Action"])
+        for arn in listed(statement["Resource"])
+    ]
+    assert any(fnmatchcase(f"arn:Partition:s3:::{place}", arn) for arn in arns) is allowed
+
+
+def test_a_network_without_a_way_out_has_the_endpoints_that_airflow_and_the_dag_need():
+    endpoints = [
+        resource["Properties"]
+        for resource in TEMPLATES["network"]["Resources"].values()
+        if resource["Type"] == "AWS::EC2::VPCEndpoint"
+    ]
+    services = {text(entry["ServiceName"]).removeprefix("com.amazonaws.${AWS::Region}.") for entry in endpoints}
+    airflow = {"sqs", "logs", "monitoring", "kms", "airflow.api", "airflow.env", "ecr.api", "ecr.dkr", "s3"}
+    assert services == airflow | {"redshift-serverless", "secretsmanager", "sns", "sts"}
+    assert all(entry["PrivateDnsEnabled"] for entry in endpoints if entry["VpcEndpointType"] == "Interface")
 
 
 def test_buckets_are_versioned_encrypted_closed_and_for_tls_only():
