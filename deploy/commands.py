@@ -44,7 +44,8 @@ class Target:
             DeployError: There are none, they are another account's, or there is no region.
         """
         self.emulated = any(name.startswith("AWS_ENDPOINT_URL") and value for name, value in os.environ.items())
-        self._session = boto3.Session(region_name=self.environment.region)
+        # boto3 knows AWS_DEFAULT_REGION only; the AWS CLI and the other SDKs take AWS_REGION first.
+        self._session = boto3.Session(region_name=self.environment.region or os.environ.get("AWS_REGION") or None)
         if not self._session.region_name:
             raise DeployError(f"No AWS region is set: write one into {self.environment.name}.yaml, or set AWS_REGION.")
         self.region: str = self._session.region_name

@@ -157,6 +157,17 @@ def test_a_deployment_that_broke_off_goes_on(console, monkeypatch, repository):
     assert set(console("deploy").changes) == rest, "the DAG files come last"
 
 
+def test_the_region_comes_from_the_file_or_the_environment(account, tmp_path, monkeypatch):
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    (tmp_path / "here.yaml").write_text("region: eu-west-1\n")
+    (tmp_path / "there.yaml").write_text("parameters: {}\n")
+    with pytest.raises(DeployError, match="No AWS region is set"):
+        commands.Target(environment.load(tmp_path, "there"), print)
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    regions = [commands.Target(environment.load(tmp_path, name), print).region for name in ("here", "there")]
+    assert regions == ["eu-west-1", "us-west-2"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

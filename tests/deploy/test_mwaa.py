@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from kpi_pipeline import settings
 
 from deploy import mwaa_check, mwaa_inside, release
@@ -51,12 +52,20 @@ def test_startup_turns_the_options_into_the_pipelines_settings():
 
 
 def test_every_variable_of_the_production_profile_is_set():
-    profile = (ROOT / "dbt_project" / "profiles.yml").read_text()
-    production = profile[profile.index("    prod:") :]
-    named = set(re.findall(r"env_var\('(\w+)'\)", production))
+    profile = yaml.safe_load((ROOT / "dbt_project" / "profiles.yml").read_text())["streaming_kpis"]
+    named = set(re.findall(r"env_var\('(\w+)'\)", " ".join(map(str, profile["outputs"]["prod"].values()))))
     assert {"REDSHIFT_HOST", "REDSHIFT_WORKGROUP"} <= named
     # MWAA itself sets the region.
     assert named - {"AWS_DEFAULT_REGION"} <= set(mwaa_inside.startup(STARTUP, base(**configured())))
+
+
+def test_every_setting_is_one_of_the_stack_or_told_to_stay_at_its_default():
+    """A new setting that nobody could change on MWAA shows up here: add it to airflow.yaml, or to the page."""
+    known = set(re.findall(r"KPI_[A-Z_]+", Path(settings.__file__).read_text()))
+    exported = set(mwaa_inside.startup(STARTUP, base(**configured())))
+    left = known - exported
+    page = (ROOT / "docs" / "production.md").read_text()
+    assert len(known) > 10 and {name for name in left if f"`{name}`" not in page} == set()
 
 
 def test_startup_keeps_values_as_they_are_and_needs_no_options():
