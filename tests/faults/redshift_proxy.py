@@ -70,6 +70,7 @@ class RedshiftProxy:
         self.upstream_port = upstream_port
         self.faults: list[Fault] = []
         self.seen: list[Statement] = []
+        self.rewrites: list[tuple[str, str]] = []
         self.refusing = 0  # connections to refuse from now on; negative: all
         self.hold_before_answering: Callable[[], None] | None = None  # a workgroup that wakes up
         self._lock = threading.Lock()
@@ -89,11 +90,23 @@ class RedshiftProxy:
             self.faults.append(fault)
         return fault
 
+    def rewrite(self, words: str, others: str) -> None:
+        """From now on, Redshift gets other words in place of these: what it answers is not what it should be."""
+        with self._lock:
+            self.rewrites.append((words, others))
+
+    def rewritten(self, sql: str) -> str:
+        with self._lock:
+            for words, others in self.rewrites:
+                sql = sql.replace(words, others)
+        return sql
+
     def calm(self) -> None:
         """No more faults; what was seen is forgotten."""
         with self._lock:
             self.faults.clear()
             self.seen.clear()
+            self.rewrites.clear()
         self.refusing, self.hold_before_answering = 0, None
 
     def fault_for(self, statement: Statement, at_parse: bool) -> Fault | None:
@@ -162,9 +175,10 @@ class _Link:
                 name, sql, rest = body.split(b"\0", 2)
                 statements[name] = sql.decode()
                 fault = self.proxy.fault_for(self._statement(statements[name]), at_parse=True)
+                text_sent = self.proxy.rewritten(statements[name]).encode()
                 if fault:
-                    self.replaced = fault
-                    body = b"\0".join((name, UNPARSABLE, rest))
+                    self.replaced, text_sent = fault, UNPARSABLE
+                body = b"\0".join((name, text_sent, rest))
             elif kind == b"B":
                 portal, name, _ = body.split(b"\0", 2)
                 portals[portal] = statements.get(name, "")

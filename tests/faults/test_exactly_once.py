@@ -28,6 +28,7 @@ STATEMENTS = {
     "look into the ledger": r"as batch_count",
     "COPY": r"^copy ",
     "what COPY did": r"pg_last_copy_id",
+    "rows of the batch": r"as batch_row_count",
     "ledger": r"insert into landing\.loaded_files",
     "refused lines": r"insert into landing\.refused_lines",
     "COMMIT": r"^commit",

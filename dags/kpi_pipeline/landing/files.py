@@ -120,12 +120,43 @@ def _names(columns: Iterable[str]) -> str:
     return ", ".join(repr(column[:80]) for column in sorted(columns))
 
 
-def write_manifest(s3: Any, bucket: str, key: str, files: Iterable[File]) -> str:
-    """Write the manifest of a COPY and return its URL; an object that is absent fails the COPY (``mandatory``)."""
-    entries = [{"url": file.url, "mandatory": True} for file in files]
-    with _asking(f"s3://{bucket}/{key}"):
-        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({"entries": entries}).encode())
-    return f"s3://{bucket}/{key}"
+@dataclass(frozen=True)
+class Manifest:
+    """What one COPY loads.
+
+    Attributes:
+        url: The manifest itself, ``s3://bucket/key``.
+        header_only_url: An object that the manifest names beside the files, with a header line and no row.
+        columns: The header of every file.
+        files: The files.
+    """
+
+    url: str
+    header_only_url: str
+    columns: tuple[str, ...]
+    files: list[File]
+
+
+def write_manifest(s3: Any, bucket: str, stem: str, columns: tuple[str, ...], files: list[File]) -> Manifest:
+    """Write the manifest of a COPY; an object that is absent fails the COPY (``mandatory``).
+
+    The object without a row is for the accounts: SYS_LOAD_DETAIL counts the lines that COPY read of each file, and AWS
+    does not say whether the header is one of them. Of this object it can be the only one.
+
+    Args:
+        s3: A boto3 S3 client.
+        bucket: The artifact bucket.
+        stem: The keys, without their endings.
+        columns: The header of every file.
+        files: The files.
+    """
+    url = f"s3://{bucket}/{stem}"
+    manifest = Manifest(f"{url}.json", f"{url}.csv", columns, files)
+    entries = [{"url": url, "mandatory": True} for url in (manifest.header_only_url, *(file.url for file in files))]
+    with _asking(manifest.url):
+        s3.put_object(Bucket=bucket, Key=f"{stem}.csv", Body=(",".join(columns) + "\n").encode())
+        s3.put_object(Bucket=bucket, Key=f"{stem}.json", Body=json.dumps({"entries": entries}).encode())
+    return manifest
 
 
 def check_unchanged(s3: Any, files: Iterable[File]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from kpi_pipeline.landing import files as s3_files
 from kpi_pipeline.landing.errors import LandingError
-from kpi_pipeline.landing.files import File
+from kpi_pipeline.landing.files import File, Manifest
 from kpi_pipeline.landing.tables import TABLES, Table
 from kpi_pipeline.landing.warehouse import CopyFailed, LoadedFile, Refusal, Warehouse
 from kpi_pipeline.settings import Settings
@@ -18,15 +18,6 @@ from kpi_pipeline.settings import Settings
 log = logging.getLogger("airflow.task")
 
 _MOST_NAMED = 5
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What one COPY loads: files whose headers are the same."""
-
-    url: str
-    columns: tuple[str, ...]
-    files: list[File]
 
 
 def land(table_name: str, settings: Settings, s3: Any, warehouse: Warehouse) -> int | None:
@@ -74,10 +65,8 @@ def _write_manifests(s3: Any, settings: Settings, table: Table, new: list[File])
     manifests = []
     for columns, group in _read_headers(s3, new, table).items():
         for files in _copies(group):
-            key = f"manifests/{table.name}/{uuid.uuid4()}.json"
-            manifests.append(
-                Manifest(s3_files.write_manifest(s3, settings.artifact_bucket, key, files), columns, files)
-            )
+            stem = f"manifests/{table.name}/{uuid.uuid4()}"
+            manifests.append(s3_files.write_manifest(s3, settings.artifact_bucket, stem, columns, files))
     return manifests
 
 
@@ -114,7 +103,7 @@ def _load(
     loaded: list[LoadedFile] = []
     try:
         for manifest in manifests:
-            loaded += warehouse.copy(table, manifest.url, manifest.columns, manifest.files, settings.copy_iam_role)
+            loaded += warehouse.copy(table, manifest, settings.copy_iam_role)
     except CopyFailed as failure:
         raise _refuse_load(table, settings, warehouse, _with_raw_lines(s3, failure.files)) from None
     loaded = _with_raw_lines(s3, loaded)
@@ -122,6 +111,7 @@ def _load(
         raise _refuse_load(table, settings, warehouse, loaded)
     if table.is_snapshot and not settings.allow_smaller_snapshots:
         _check_size(table, loaded[0], count_before)
+    warehouse.check_row_count(table, loaded)
     s3_files.check_unchanged(s3, [file.file for file in loaded])
     warehouse.record(table, loaded)
     return loaded

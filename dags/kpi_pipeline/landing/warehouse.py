@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import redshift_connector
 
 from kpi_pipeline.landing.errors import WAREHOUSE_ERRORS, LandingError, TransientLandingError
-from kpi_pipeline.landing.files import File
+from kpi_pipeline.landing.files import File, Manifest
 from kpi_pipeline.landing.tables import Table
 from kpi_pipeline.sql import render
 
@@ -111,18 +111,16 @@ class Warehouse:
         """Empty a snapshot's table. TRUNCATE would commit the transaction."""
         self._execute(f"delete from {self._schema}.{table.name}")
 
-    def copy(
-        self, table: Table, manifest: str, columns: tuple[str, ...], files: list[File], iam_role: str
-    ) -> list[LoadedFile]:
-        """COPY the files of a manifest, whose headers are all ``columns``, and account for every line.
+    def copy(self, table: Table, manifest: Manifest, iam_role: str) -> list[LoadedFile]:
+        """COPY the files of a manifest and account for every line.
 
         Raises:
             CopyFailed: COPY gave up, because it met too many lines that it could not take.
             LandingError: The lines that COPY read are not its rows and refused lines.
         """
         role = iam_role if iam_role == "default" else f"'{iam_role}'"
-        quoted = ", ".join(f'"{column}"' for column in columns)
-        names = {"table": table.name, "columns": quoted, "manifest": manifest, "iam_role": role}
+        quoted = ", ".join(f'"{column}"' for column in manifest.columns)
+        names = {"table": table.name, "columns": quoted, "manifest": manifest.url, "iam_role": role}
         try:
             self._execute(render("copy_files", schema=self._schema, **names))
         except redshift_connector.ProgrammingError as error:
@@ -130,20 +128,31 @@ class Warehouse:
                 raise
             self._connection.rollback()
             failed_id = self._query("last_failed_copy")[0][0]
-            raise CopyFailed(self._loaded_files(files, int(failed_id))) from error
+            raise CopyFailed(self._loaded_files(manifest, int(failed_id))) from error
         copy_id, landed_count = map(int, self._query("last_copy")[0])
-        loaded = self._loaded_files(files, copy_id)
-        unread = sum(file.landed_count for file in loaded) - landed_count
-        if unread == len(loaded) > 0:
-            # The header was counted as a line of each file.
-            return [replace(file, line_count=file.line_count - 1) for file in loaded]
-        if unread:
+        loaded = self._loaded_files(manifest, copy_id)
+        if sum(file.landed_count for file in loaded) != landed_count:
             raise LandingError(
                 f"COPY {copy_id} into {table.name} read {sum(file.line_count for file in loaded)} lines, refused "
                 f"{sum(len(file.refusals) for file in loaded)} and loaded {landed_count} rows: that does not add up, "
                 f"so it was rolled back. Look at sys_load_detail and sys_load_error_detail for query {copy_id}."
             )
         return loaded
+
+    def check_row_count(self, table: Table, loaded: list[LoadedFile]) -> None:
+        """Count what the table holds of this transaction's COPYs.
+
+        Raises:
+            LandingError: These are not the rows that the COPYs reported.
+        """
+        row_count = int(self._query("rows_of_this_time", table=table.name)[0][0])
+        landed_count = sum(file.landed_count for file in loaded)
+        if row_count != landed_count:
+            raise LandingError(
+                f"COPY reported {landed_count} rows of {len(loaded)} files and {self._schema}.{table.name} holds "
+                f"{row_count} of them: that does not add up, so it was rolled back. Look at sys_load_history for query "
+                f"{loaded[-1].copy_id}."
+            )
 
     def record(self, table: Table, loaded: list[LoadedFile]) -> None:
         """Write the ledger and the refused lines, inside the transaction of their COPYs."""
@@ -192,15 +201,17 @@ class Warehouse:
             ],
         )
 
-    def _loaded_files(self, files: list[File], copy_id: int) -> list[LoadedFile]:
+    def _loaded_files(self, manifest: Manifest, copy_id: int) -> list[LoadedFile]:
         """Read from the system tables what a COPY did."""
         lines = {_as_shown(row[0]): int(row[1]) for row in self._query("scanned_files", copy_id=copy_id)}
+        # A file that has a header and no row shows whether the header counts. A row that is lost can't look like it.
+        header_lines = lines.get(_as_shown(manifest.header_only_url), 0)
         refused: dict[str, list[Refusal]] = {}
         for line_number, url, column, reason in self._query("refused_lines_of_copy", copy_id=copy_id):
             refused.setdefault(_as_shown(url), []).append(Refusal(int(line_number), column or "", reason or ""))
         return [
-            LoadedFile(file, lines.get(url, 0), tuple(refused.get(url, ())), copy_id)
-            for file in files
+            LoadedFile(file, lines[url] - header_lines if url in lines else 0, tuple(refused.get(url, ())), copy_id)
+            for file in manifest.files
             for url in (_as_shown(file.url),)
         ]
 
