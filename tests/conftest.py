@@ -7,8 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from local.environment import REPO
 from local.stack import Stack
+
+# What Chromium needs to run as root in a container, and to ask nobody for anything.
+CHROMIUM_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 # Each stack of the tests takes free ports of its own, whatever the caller has set for the one in the checkout.
 for name in [name for name in os.environ if name.startswith("LOCAL_")]:
@@ -41,3 +54,40 @@ def fresh_stack(stack: Stack) -> Stack:
     stack.up()
     stack.reset()
     return stack
+
+
+# For a module and no longer: Playwright's loop runs in this thread for as long as it is started, and whatever calls
+# asyncio.run() meanwhile, as Airflow does, is refused.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium. Tests that use it skip where none is installed."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if executable is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM_OPTIONS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page of a browser without memory. Errors of its console and requests that failed fail the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: message.type == "error" and problems.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
+    page.on("requestfailed", lambda request: problems.append(f"request: {request.url} {request.failure}"))
+    page.on("response", lambda answer: answer.status >= 400 and problems.append(f"{answer.status}: {answer.url}"))
+    yield page
+    context.close()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Where tests keep what they saw: SCREENSHOTS=DIR, or else .local/screenshots."""
+    directory = Path(os.environ.get("SCREENSHOTS") or REPO / ".local" / "screenshots")
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
