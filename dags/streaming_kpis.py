@@ -7,7 +7,7 @@ Every run takes in the files that arrived in S3 since the last one, and rebuilds
    and what to do; nothing of it is loaded.
 2. **transform**: the dbt project, a task for each model together with its tests. A model whose test fails holds back
    what depends on it, and the KPIs stay as they were.
-3. **publish**: the dbt docs, and the run's figures in one line.
+3. **publish**: the dbt docs, the run's figures in one line, and the KPI page, `kpis/index.html` in the artifact bucket.
 
 **To rebuild days**, trigger it with `rebuild_from` and `rebuild_to`. **To rebuild everything** from the landing tables,
 with `full_refresh`. Both only change how much is computed anew: what has landed is never loaded again.
@@ -58,6 +58,6 @@ with DAG(
 
     with TaskGroup("publish") as publish:
         publish_docs(SETTINGS)
-        tasks.figures()
+        tasks.figures() >> tasks.kpi_page()
 
     land >> landed() >> transform(SETTINGS) >> publish

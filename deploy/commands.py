@@ -294,6 +294,7 @@ def _addresses(target: Target, outputs: Mapping[str, str]) -> list[str]:
     return [
         f"raw files    s3://{outputs['RawBucket']}/{outputs['RawPrefix']}",
         f"dbt docs     s3://{outputs['ArtifactBucket']}/docs/index.html",
+        f"KPI page     s3://{outputs['ArtifactBucket']}/kpis/index.html",
         f"Redshift     {outputs['RedshiftHost']}:5439, database {outputs['RedshiftDatabase']}",
         f"Airflow      {console}/mwaa/home?region={target.region}#environments/{outputs['AirflowEnvironment']}",
     ]

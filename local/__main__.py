@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     add("env", _env, "print export lines for the endpoints and credentials")
     add("reset", _reset, "empty the buckets and the warehouse")
     add("demo", _demo, "put sample data in, run the DAG and show the KPIs; a further day each time")
+    add("page", _page, "make the KPI page from what the warehouse holds, without a run")
     add("manifest", _manifest, "make the dbt manifest that Cosmos renders from, if the dbt project has changed")
     return parser
 
@@ -172,6 +173,15 @@ def _demo(arguments: argparse.Namespace) -> int:
     from local.demo import demo
 
     demo(_stack())
+    return 0
+
+
+def _page(arguments: argparse.Namespace) -> int:
+    from local.pages import make_kpi_page
+
+    stack = _stack()
+    stack.up()
+    print(make_kpi_page(stack).as_uri())
     return 0
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.errors import LocalError
+from local.pages import save_pages
 from local.query import query
 from local.sample import Contents, Sample
 from local.stack import Stack
@@ -47,6 +48,7 @@ def demo(stack: Stack) -> None:
         _show_genres(stack, console, last_day)
         _show_artists(stack, console, last_day)
     _show_next(console)
+    _show_pages(stack, console)
 
 
 def batches_so_far(stack: Stack) -> int:
@@ -164,6 +166,12 @@ def _show_next(console: Console) -> None:
         ("make reset; make down", "empty everything; stop everything"),
     ):
         console.print(f"  {command:<43} {what}", markup=False)
+
+
+def _show_pages(stack: Stack, console: Console) -> None:
+    console.print("\n[bold]What to look at[/bold], in a browser")
+    for name, file in save_pages(stack).items():
+        console.print(f"  {name}  {file.as_uri()}", markup=False, soft_wrap=True)
 
 
 def _table(console: Console, title: str) -> Table:

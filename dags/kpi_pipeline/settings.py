@@ -29,7 +29,7 @@ class Settings:
 
     raw_bucket: str  # KPI_RAW_BUCKET: where songs.csv, users.csv and the streams files arrive
     raw_prefix: str  # KPI_RAW_PREFIX (""): what stands before these keys; ends in "/" unless empty
-    artifact_bucket: str  # KPI_ARTIFACT_BUCKET: manifests of COPY, the published docs
+    artifact_bucket: str  # KPI_ARTIFACT_BUCKET: manifests of COPY, the published docs and KPI page
     copy_iam_role: str  # KPI_COPY_IAM_ROLE ("default"): the role with which Redshift reads the raw bucket
     landing_schema: str  # KPI_LANDING_SCHEMA ("landing")
     schema: str  # KPI_SCHEMA ("analytics"): where dbt builds

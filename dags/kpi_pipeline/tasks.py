@@ -124,6 +124,20 @@ def figures(run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> d
     return result
 
 
+@task
+def kpi_page() -> None:
+    """Publish the page that shows the KPI tables to people: see :mod:`kpi_pipeline.kpi_page`."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    from kpi_pipeline.kpi_page import publish
+
+    settings = _settings_with_buckets()
+    s3 = S3Hook(aws_conn_id=settings.aws_conn_id).get_conn()
+    with _explained(), closing(_connect(settings)) as connection:
+        url = publish(connection, s3, settings)
+    log.info("kpi_pipeline: the KPI page is %s", url)
+
+
 def _warnings(instance: Any) -> list[str]:
     """What dbt's tests of this run warn of: see :func:`~kpi_pipeline.alerts.keep_warnings`."""
     builds = sorted(name for name in instance.task.dag.task_ids if name.startswith("transform."))

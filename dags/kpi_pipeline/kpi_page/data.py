@@ -1,0 +1,103 @@
+"""What the page shows: a few bounded queries, and their rows as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from kpi_pipeline.settings import Settings
+from kpi_pipeline.sql import render
+
+DAYS = 28
+"""How far back the page looks: four weeks, so that each weekday is there four times."""
+
+_MOST_GENRES, _MOST_RUNS = 100, 10
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PageData:
+    """The numbers behind the page; each list has the columns of the query of its name in ``sql/kpi_page``.
+
+    Attributes:
+        now: When the page is made, UTC.
+        since: Runs, batches and rejects from then on, UTC.
+        last_day: The day that the page is about: the newest one that was over, or else the newest; None without KPIs.
+        newest_day: The newest day with listens, which may still be under way.
+        days: The days with listens up to the last one, oldest first.
+        hours: The hours of the day with listens.
+        genres: The last day's genres, the most listened to first.
+        artists: The last day's ten, with the rank of the day before.
+        runs: The newest runs, newest first.
+        batches: One row: what became of the lines that landed.
+        rejects: How many rows were rejected for each reason.
+    """
+
+    now: datetime
+    since: datetime
+    last_day: date | None = None
+    newest_day: date | None = None
+    days: Sequence[Row] = field(default_factory=list)
+    hours: Sequence[Row] = field(default_factory=list)
+    genres: Sequence[Row] = field(default_factory=list)
+    artists: Sequence[Row] = field(default_factory=list)
+    runs: Sequence[Row] = field(default_factory=list)
+    batches: Row = field(default_factory=dict)
+    rejects: Sequence[Row] = field(default_factory=list)
+
+    def on(self, day: date | None) -> Row | None:
+        """Return the KPIs of a day, or None where it has no listens or is too long ago."""
+        return next((row for row in self.days if row["listen_date"] == day), None)
+
+
+def read(connection: Any, settings: Settings, now: datetime) -> PageData:
+    """Ask the warehouse; what it costs follows the days that are shown, not the history.
+
+    Args:
+        connection: A DB-API connection; its transaction gives all queries one state of the tables.
+        settings: For the schemas.
+        now: UTC, without a zone, as the warehouse keeps its times.
+    """
+    since = now.replace(microsecond=0) - timedelta(days=DAYS)
+
+    def rows(name: str, **names: object) -> list[Row]:
+        schemas = {"schema": settings.landing_schema, "marts": settings.schema}
+        with connection.cursor() as cursor:
+            cursor.execute(render(f"kpi_page/{name}", **schemas, **names))
+            columns = [_text(column[0]) for column in cursor.description]
+            return [dict(zip(columns, map(_plain, row), strict=True)) for row in cursor.fetchall()]
+
+    newest = rows("newest_days", today=now.date())[0]
+    last_day = newest["newest_whole_day"] or newest["newest_day"]
+    of_runs = {
+        "runs": rows("runs", since=since, most_rows=_MOST_RUNS),
+        "batches": rows("batches", since=since)[0],
+        "rejects": rows("rejects", since=since),
+    }
+    if last_day is None:
+        return PageData(now, since, **of_runs)
+    window = {"first_day": last_day - timedelta(days=DAYS - 1), "last_day": last_day}
+    return PageData(
+        now,
+        since,
+        last_day,
+        newest["newest_day"],
+        days=rows("days", **window),
+        hours=rows("hours", **window, day_after=last_day + timedelta(days=1)),
+        genres=rows("genres", last_day=last_day, most_rows=_MOST_GENRES),
+        artists=rows("artists", last_day=last_day, day_before=last_day - timedelta(days=1)),
+        **of_runs,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return a sum of integers, which Redshift makes a numeric, as an integer."""
+    return int(value) if isinstance(value, Decimal) else value
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode() if isinstance(name, bytes) else name
