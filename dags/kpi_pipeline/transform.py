@@ -23,13 +23,17 @@ def transform(settings: Settings) -> DbtTaskGroup:
     """
     if not settings.manifest.is_file():
         raise SettingsError(f"There is no {settings.manifest}: run 'make manifest', which parses the dbt project.")
+    project = ProjectConfig(
+        dbt_project_path=settings.dbt_project,
+        manifest_path=settings.manifest,
+        install_dbt_deps=False,
+    )
+    # Cosmos makes an ObjectStoragePath of it, and to open one Airflow imports the file system of every provider, boto3
+    # among them: a second for each parse of the DAG file by a new process.
+    project.manifest_path = settings.manifest
     return DbtTaskGroup(
         group_id="transform",
-        project_config=ProjectConfig(
-            dbt_project_path=settings.dbt_project,
-            manifest_path=settings.manifest,
-            install_dbt_deps=False,
-        ),
+        project_config=project,
         profile_config=_profile(settings),
         execution_config=ExecutionConfig(
             execution_mode=ExecutionMode.LOCAL,

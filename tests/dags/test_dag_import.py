@@ -21,11 +21,13 @@ def refuse(*arguments, **options):
 sys.path.insert(0, sys.argv[1])
 import airflow.sdk, cosmos  # what they do at import is theirs
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = refuse
+before = set(sys.modules)
 import streaming_kpis
 dag = streaming_kpis.dag
 print(json.dumps({
     "tasks": {task.task_id: {"pool": task.pool, "retries": task.retries, "upstream": sorted(task.upstream_task_ids)}
               for task in dag.tasks},
+    "slow": sorted({"boto3", "botocore", "dbt", "fastapi", "redshift_connector"} & (set(sys.modules) - before)),
     "max_active_runs": dag.max_active_runs, "catchup": dag.catchup, "doc": dag.doc_md, "params": list(dag.params),
 }))
 """
@@ -74,6 +76,10 @@ def imported(read_only_copy, tmp_path_factory):
 
 def test_imports_without_io_and_without_a_single_setting(imported):
     assert imported["tasks"]
+
+
+def test_imports_nothing_that_takes_long_beside_airflow_and_cosmos(imported):
+    assert imported["slow"] == []
 
 
 def test_one_run_at_a_time_and_no_catch_up(imported):
