@@ -190,6 +190,10 @@ class Table:
             else:
                 raise RedshiftError(f'syntax error at or near "{tokens[at].text}"', SYNTAX_ERROR, tokens[at].start + 1)
 
+    def order(self) -> str:
+        """A compound sort key as ORDER BY has it; empty for any other table."""
+        return ", ".join(f'"{name}"' for name in self.sortkey) if self.sort_style == "COMPOUND" else ""
+
     def comment(self) -> str:
         """The attributes as the comment that the event trigger of catalogue.sql reads."""
         if self.diststyle == "KEY" and not self.distkey:
@@ -218,12 +222,12 @@ def check_type(column: str, kind: str, position: int) -> None:
         raise missing(f"the type {base}", position)
 
 
-def create_table(sql: str) -> tuple[str, int | None, str]:
+def create_table(sql: str) -> tuple[str, int | None, str, str]:
     """Reads CREATE TABLE.
 
     Returns:
         PostgreSQL's text up to the query of CREATE TABLE AS, where in `sql` that query starts (none if there is
-        none), and what to append.
+        none), its sort key as a list for ORDER BY, and what to append.
     """
     head = TABLE_HEAD.match(sql)
     if not head:
@@ -242,7 +246,7 @@ def create_table(sql: str) -> tuple[str, int | None, str]:
     text = f"create {'temporary ' if temporary else ''}table {head['exists'] or ''}{name}"
     if columns or query is None:
         text += f" ({columns})"
-    return text, None if query is None else tokens[query].end + 1, table.comment()
+    return text, None if query is None else tokens[query].end + 1, table.order(), table.comment()
 
 
 def starts_query(tokens: list[Token]) -> bool:

@@ -42,7 +42,7 @@ class Statement:
     sent: str
     action: Callable[[Session], str] | None = None
     error: RedshiftError | None = None
-    resolve: Callable[[Columns], Statement] | None = None
+    resolve: Callable[[Session], Statement] | None = None
 
     def original_position(self, position: int) -> int | None:
         """Where in the client's text the token stands that PostgreSQL points at; none if that is not certain."""
@@ -134,7 +134,7 @@ def around(text: str, before: str, sql: str, after: str = "") -> Statement:
     try:
         return build(None)
     except NeedsCatalogueError:
-        return Statement(text, before + sql + after, resolve=build)
+        return Statement(text, before + sql + after, resolve=lambda session: build(session.columns))
 
 
 def rewritten(sql: str, columns: Columns | None) -> str:

@@ -43,6 +43,7 @@ SETTINGS = {
     "max_wal_size": "2GB",
     "shared_buffers": "128MB",
     "work_mem": "64MB",
+    "default_statistics_target": "30",  # they are gathered after every load: a third of the default sample is enough
     "random_page_cost": "1.1",
     "log_min_messages": "warning",
     "log_min_error_statement": "panic",  # statements can hold personal data and passwords

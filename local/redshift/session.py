@@ -121,7 +121,7 @@ class Session:
         statement = translate(text)
         if statement.resolve and not self.outgoing and self.transaction != b"E":
             try:
-                return statement.resolve(self.columns)
+                return statement.resolve(self)
             except Exception as error:  # a fault of ours: the client hears of it and keeps its session
                 log.exception("a statement cannot be translated")
                 return Statement(text, UNPARSABLE, error=fault(error))
@@ -133,6 +133,15 @@ class Session:
         rows = self.query(
             "select attname from pg_catalog.pg_attribute where attnum > 0 and not attisdropped"
             f" and attrelid = pg_postgres.to_regclass('{quoted}')"
+        )
+        return [str(name) for (name,) in rows]
+
+    def sort_key(self, relation: str) -> list[str]:
+        """The columns of a table's compound sort key, empty when it has none."""
+        quoted = relation.replace("'", "''")
+        rows = self.query(
+            "select pg_postgres.unnest(sortkey) from pg_redshift.table_attributes where sort_style = 'COMPOUND'"
+            f" and table_id = pg_postgres.to_regclass('{quoted}')"
         )
         return [str(name) for (name,) in rows]
 

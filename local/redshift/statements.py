@@ -14,6 +14,7 @@ from .copy import parse
 from .dialect import Statement, around, passed, query, rewritten
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, unsupported_command
 from .grammar import read, tokenize
+from .sort_order import insert
 from .words import NAME, words
 
 if TYPE_CHECKING:
@@ -32,8 +33,12 @@ SHOW_OBJECTS = {
 
 def create_table(text: str, body: str) -> Statement:
     """CREATE TABLE, with and without a query."""
-    sql, start, comment = ddl.create_table(body)
-    return Statement(text, sql + comment) if start is None else around(text, f"{sql} as ", body[start:], comment)
+    sql, start, sort_key, comment = ddl.create_table(body)
+    if start is None:
+        return Statement(text, sql + comment)
+    if not sort_key:
+        return around(text, f"{sql} as ", body[start:], comment)
+    return around(text, f"{sql} as select * from (", body[start:], f") as unsorted order by {sort_key}{comment}")
 
 
 def create_view(text: str, body: str) -> Statement:
@@ -293,7 +298,8 @@ def only_in_postgres(text: str, body: str) -> Statement:
 STATEMENTS = [
     (re.compile(rf"(?:{words})(?!\w)", re.I), handle)
     for words, handle in [
-        (r"\(*\s*(?:select|with|insert|update|delete|merge)", query),
+        (r"insert", insert),
+        (r"\(*\s*(?:select|with|update|delete|merge)", query),
         (r"begin|start\s+transaction", begin),
         (r"commit|end|rollback|abort|lock|comment\s+on|fetch|close|deallocate|execute", passed),
         (r"create\s+(?:local\s+)?(?:temp(?:orary)?\s+)?table", create_table),

@@ -62,6 +62,19 @@ def test_a_sort_key_prunes_by_literal_dates(run) -> None:
     assert "Bitmap Index Scan" in plan
 
 
+def test_rows_of_a_query_are_stored_in_the_order_of_the_sort_key(run) -> None:
+    run("create table numbers as select 3 as a, 'x' as b union all select 1, 'z' union all select 1, 'y'")
+    run("create table made sortkey (b, a) as (select * from numbers)")
+    run("create table filled (b varchar(3), a int, c date) compound sortkey (a, b)")
+    run("insert into filled (a, b) (with found as (select a, b from numbers) select a, b from found)")
+    assert run("select b from made") == [("x",), ("y",), ("z",)]
+    assert run("select a, b, c from filled") == [(1, "y", None), (1, "z", None), (3, "x", None)]
+    run("insert into filled select b, a, null from numbers order by b desc limit 2")
+    assert run("select count(*) from filled where b in ('z', 'y')") == [(4,)]
+    run("insert into filled (c, a) (select '2024-01-01', 7)")
+    assert run("select c from filled where a = 7 and b is null")[0][0].isoformat() == "2024-01-01"
+
+
 def test_a_table_that_was_filled_has_statistics(run) -> None:
     numbers = (
         "with recursive n(id) as (select 1 union all select id + 1 from n where id < 5000) select id, 'x' as v from n"
