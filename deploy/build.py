@@ -84,7 +84,7 @@ def plugins(tree: Path, wheels: Path | None) -> bytes:
 
 
 def download(
-    tree: Path, directory: Path, python: Path = Path(sys.executable), version: str = TARGET[0], minutes: int = 20
+    tree: Path, directory: Path, python: Path = Path(sys.executable), version: str = TARGET[0], minutes: float = 20
 ) -> None:
     """Download every wheel that requirements.txt needs, for MWAA's Python, and no source: MWAA could not build it.
 
@@ -107,7 +107,7 @@ def download(
         result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=minutes * 60)
     except subprocess.TimeoutExpired:
         slow = "the package index is slow or out of reach"
-        raise DeployError(f"pip did not download the wheels within {minutes} minutes: {slow}. Try again.") from None
+        raise DeployError(f"pip did not download the wheels within {minutes:.4g} minutes: {slow}. Try again.") from None
     if result.returncode != 0:
         lines = [line for line in result.stderr.splitlines() if "ERROR" in line] or result.stderr.splitlines()
         raise DeployError(f"pip can't download the wheels: {(lines or ['no reason'])[-1].strip()}")

@@ -4,13 +4,14 @@ import os
 import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from kpi_pipeline import settings
 
-from deploy import mwaa_check, mwaa_inside, release
+from deploy import build, mwaa_check, mwaa_inside, release
 from deploy.errors import DeployError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,6 +121,28 @@ def test_a_python_that_is_none_is_refused(monkeypatch):
     monkeypatch.setenv("PYTHON312", "/nowhere/python3.12")
     with pytest.raises(DeployError, match=r"which is no Python 3\.12 with venv"):
         mwaa_check.find_python()
+
+
+@pytest.mark.skipif(sys.version_info[:2] == mwaa_check.MWAA_PYTHON, reason="the tests' own Python is found first")
+@pytest.mark.parametrize("status", [0, 1], ids=["runs", "is broken"])
+def test_a_python_that_pyenv_has_is_found_if_it_runs(tmp_path, monkeypatch, status):
+    python = tmp_path / "versions" / "3.12.7" / "bin" / "python3.12"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\nexit {status}\n")
+    python.chmod(0o755)
+    for name, value in {"PYENV_ROOT": str(tmp_path), "PATH": "/nowhere", "PYTHON312": ""}.items():
+        monkeypatch.setenv(name, value)
+    assert mwaa_check.find_python() == (python if status == 0 else None)
+
+
+def test_packages_that_do_not_come_in_time_are_one_sentence(tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexec sleep 60\n")
+    python.chmod(0o755)
+    with pytest.raises(
+        DeployError, match=r"did not download the wheels within 0\.001 minutes: the package index is slow"
+    ):
+        build.download(ROOT, tmp_path, python, minutes=0.001)
 
 
 @pytest.mark.skipif(os.environ.get("MWAA_CHECK") != "1", reason="takes minutes: MWAA_CHECK=1, or make mwaa-check")
