@@ -5,29 +5,35 @@ Every run takes in the files that arrived in S3 since the last one, and rebuilds
 1. **land**: `songs.csv`, `users.csv` and the streams files, side by side, with COPY, into tables of text. Each version
    of a file lands once. A file that is not what it should be fails its task, which names the file, the column or line,
    and what to do; nothing of it is loaded.
-2. **transform**: the dbt project, a task for each model together with its tests. A model whose test fails holds back
-   what depends on it, and the KPIs stay as they were.
-3. **publish**: the dbt docs, the run's figures in one line, and the KPI page, `kpis/index.html` in the artifact bucket.
+2. **transform**: the dbt project, a task for each model together with its tests; a rule across models
+   (`assert_...`) is a task of its own. A model whose test fails holds back what depends on it, and the KPIs stay as
+   they were. Each task's log has dbt's own words, each test with its result among them.
+3. **publish**: the dbt docs and the KPI page, and the run's figures in one line.
 
-**To rebuild days**, trigger it with `rebuild_from` and `rebuild_to`. **To rebuild everything** from the landing tables,
-with `full_refresh`. Both only change how much is computed anew: what has landed is never loaded again.
+**To rebuild days**, trigger it with a first and a last day. **To rebuild everything** from the landing tables, tick
+*Everything*. Both only change how much is computed anew: what has landed is never loaded again.
 
-A run that failed can be cleared from the task that failed, or left to the next run: what it did not do stays due.
+A run that failed can be cleared from the task that failed, or left to the next run: what it did not do stays due. What
+a message means and how to mend it: `docs/runbook.md`.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow.sdk import DAG, Param, TaskGroup, TriggerRule, task
-from kpi_pipeline import alerts, settings, tasks
+from airflow.sdk import DAG, TaskGroup, TriggerRule, task
+from kpi_pipeline import alerts, rebuild, settings, tasks
 from kpi_pipeline.transform import publish_docs, transform
 
 SETTINGS = settings.load()
+PAGES = f"""
+**To look at what came of it**: [the KPI page]({SETTINGS.page("kpis/index.html")}) and
+[the dbt docs]({SETTINGS.page("docs/index.html")}), made anew by each run.
+"""
 
 with DAG(
     dag_id="streaming_kpis",
-    doc_md=__doc__,
+    doc_md=f"{__doc__}\n{PAGES}",
     schedule=SETTINGS.schedule,
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -39,14 +45,10 @@ with DAG(
         "execution_timeout": SETTINGS.task_timeout,
         "on_failure_callback": alerts.report_failure,
     },
-    params={
-        "rebuild_from": Param(None, type=["null", "string"], format="date", description="First day to rebuild."),
-        "rebuild_to": Param(None, type=["null", "string"], format="date", description="Last day to rebuild."),
-        "full_refresh": Param(False, type="boolean", description="Rebuild every table from the landing tables."),
-    },
+    params=rebuild.params(),
     tags=["kpis", "dbt", "redshift"],
 ) as dag:
-    with TaskGroup("land") as land:
+    with TaskGroup("land", tooltip="New files of S3 into tables of text, each version once") as land:
         prepared = tasks.prepare(SETTINGS)
         for table in ("songs", "users", "streams"):
             prepared >> tasks.land.override(task_id=table)(table)
@@ -56,7 +58,7 @@ with DAG(
     def landed() -> None:
         """Wait for the three tables."""
 
-    with TaskGroup("publish") as publish:
+    with TaskGroup("publish", tooltip="The pages, and what the run did") as publish:
         publish_docs(SETTINGS)
         tasks.figures() >> tasks.kpi_page()
 

@@ -46,6 +46,10 @@ class AirflowApi:
             return False
         return True
 
+    def params(self) -> dict[str, dict[str, Any]]:
+        """Return the DAG's params by name, as the trigger form shows them: value, description and schema of each."""
+        return self._call("GET", f"/api/v2/dags/{self.dag_id}/details")["params"]
+
     def run(self, conf: dict | None, logs: Path) -> Iterator[dict]:
         """Run the DAG once and yield the events that `local.dag_test` would tell.
 
@@ -60,7 +64,7 @@ class AirflowApi:
             runs = f"/api/v2/dags/{self.dag_id}/dagRuns"
             run = self._call("POST", runs, {"logical_date": None, "conf": conf or {}})
         except urllib.error.HTTPError as error:
-            raise LocalError(f"Airflow refused the run: {error.read().decode(errors='replace')}") from None
+            raise LocalError(f"Airflow refused the run: {_sentence(error)}") from None
         run_id = run["dag_run_id"]
         folder = logs / f"dag_id={self.dag_id}" / f"run_id={run_id}"
         path = f"{runs}/{urllib.request.quote(run_id, safe='')}"
@@ -90,6 +94,15 @@ class AirflowApi:
         )
         with _opener.open(request, timeout=30) as answer:
             return json.load(answer)
+
+
+def _sentence(error: urllib.error.HTTPError) -> str:
+    """Return what Airflow says, without the schema that it prints behind a value that a param does not take."""
+    answer = error.read().decode(errors="replace")
+    try:
+        return str(json.loads(answer)["detail"]).splitlines()[0]
+    except (ValueError, LookupError, TypeError):
+        return answer
 
 
 def _events(task: dict, folder: Path) -> Iterator[dict]:

@@ -108,6 +108,7 @@ def airflow(*, state: Path, dags: Path, ui_port: int, client: Mapping[str, str])
         "KPI_RAW_BUCKET": RAW_BUCKET,
         "KPI_RAW_PREFIX": "",
         "KPI_ARTIFACT_BUCKET": ARTIFACT_BUCKET,
+        "KPI_PAGES_URL": f"{client['AWS_ENDPOINT_URL']}/{ARTIFACT_BUCKET}",
         "KPI_COPY_IAM_ROLE": "default",
         "KPI_DBT_TARGET": "local",
         "KPI_RETRIES": "1",  # somebody is watching: the reason of a failure is wanted soon

@@ -29,7 +29,8 @@ class Settings:
 
     raw_bucket: str  # KPI_RAW_BUCKET: where songs.csv, users.csv and the streams files arrive
     raw_prefix: str  # KPI_RAW_PREFIX (""): what stands before these keys; ends in "/" unless empty
-    artifact_bucket: str  # KPI_ARTIFACT_BUCKET: manifests of COPY, the published docs and KPI page
+    artifact_bucket: str  # KPI_ARTIFACT_BUCKET: manifests of COPY, the published pages
+    pages_url: str  # KPI_PAGES_URL (""): where people open the artifact bucket's pages; "" for S3's console
     copy_iam_role: str  # KPI_COPY_IAM_ROLE ("default"): the role with which Redshift reads the raw bucket
     landing_schema: str  # KPI_LANDING_SCHEMA ("landing")
     schema: str  # KPI_SCHEMA ("analytics"): where dbt builds
@@ -49,6 +50,12 @@ class Settings:
         for name, value in (("KPI_RAW_BUCKET", self.raw_bucket), ("KPI_ARTIFACT_BUCKET", self.artifact_bucket)):
             if not value:
                 raise SettingsError(f"The environment variable {name} is not set: give it the name of an S3 bucket.")
+
+    def page(self, key: str) -> str:
+        """Return the address at which people open a page of the artifact bucket, by its key."""
+        if self.pages_url:
+            return f"{self.pages_url}/{key}"
+        return f"https://console.aws.amazon.com/s3/object/{self.artifact_bucket}?prefix={key}"
 
     @property
     def manifest(self) -> Path:
@@ -94,6 +101,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         raw_bucket=text("KPI_RAW_BUCKET"),
         raw_prefix=f"{prefix}/" if prefix else "",
         artifact_bucket=text("KPI_ARTIFACT_BUCKET"),
+        pages_url=matching("KPI_PAGES_URL", "", re.compile(r"|https?://[\w.:/~-]+"), "an address").rstrip("/"),
         copy_iam_role=matching("KPI_COPY_IAM_ROLE", "default", _ROLE, "'default' or the ARN of an IAM role"),
         landing_schema=matching("KPI_LANDING_SCHEMA", "landing", _IDENTIFIER, "a schema name in lower case"),
         schema=matching("KPI_SCHEMA", "analytics", _IDENTIFIER, "a schema name in lower case"),

@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from kpi_pipeline import alerts
 from kpi_pipeline import settings as pipeline_settings
+from kpi_pipeline.rebuild import mistake
 from kpi_pipeline.sql import render
 
 # What run_figures.sql counts, in its order.
@@ -68,9 +69,23 @@ class ExplainedQueryOperator(SQLExecuteQueryOperator):
             return super().execute(context)
 
 
+class PrepareOperator(ExplainedQueryOperator):
+    """The run's first task, which refuses what a run must not be asked for before anything is done."""
+
+    def execute(self, context: Any) -> Any:
+        """Run the statements.
+
+        Raises:
+            AirflowFailException: The run's params contradict each other, or the DAG has no such param.
+        """
+        if said := mistake(context["params"], context["dag_run"].conf or {}):
+            raise AirflowFailException(said)
+        return super().execute(context)
+
+
 def prepare(settings: pipeline_settings.Settings) -> SQLExecuteQueryOperator:
     """Make the landing tables where they are not there yet."""
-    return ExplainedQueryOperator(
+    return PrepareOperator(
         task_id="prepare",
         conn_id=settings.redshift_conn_id,
         sql=render("create_landing", schema=settings.landing_schema),

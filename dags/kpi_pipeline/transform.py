@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
@@ -60,9 +61,23 @@ def transform(settings: Settings) -> DbtTaskGroup:
     )
 
 
+class StaticDocsOperator(DbtDocsS3LocalOperator):
+    """The dbt docs as one page, ``index.html``, that opens without a server, and the artifacts that others read."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(dbt_cmd_flags=["--static"], **arguments)
+        self.required_files = ["index.html", "manifest.json", "catalog.json"]
+
+    def upload_to_cloud_storage(self, project_dir: str, **arguments: Any) -> None:
+        """Upload the files, the one page in place of the one that looks for the others beside it."""
+        target = Path(project_dir, "target")
+        target.joinpath("static_index.html").replace(target / "index.html")
+        super().upload_to_cloud_storage(project_dir, **arguments)
+
+
 def publish_docs(settings: Settings) -> DbtDocsS3LocalOperator:
     """Generate the dbt docs and put them below ``docs/`` in the artifact bucket."""
-    return DbtDocsS3LocalOperator(
+    return StaticDocsOperator(
         task_id="docs",
         project_dir=str(settings.dbt_project),
         profile_config=_profile(settings),

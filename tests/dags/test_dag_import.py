@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -87,9 +88,17 @@ def test_one_run_at_a_time_and_no_catch_up(imported):
     assert imported["catchup"] is False
 
 
-def test_docs_and_rebuild_params_are_there(imported):
-    assert "rebuild_from" in imported["doc"]
+def test_the_page_of_the_dag_leads_to_the_published_pages(imported, read_only_copy, tmp_path):
     assert imported["params"] == ["rebuild_from", "rebuild_to", "full_refresh"]
+    assert "To rebuild days" in imported["doc"]
+    for given, first in (
+        ({"KPI_ARTIFACT_BUCKET": "mine"}, "https://console.aws.amazon.com/s3/object/mine?prefix="),
+        ({"KPI_PAGES_URL": "https://kpis.example.com/"}, "https://kpis.example.com/"),
+    ):
+        done = import_dag(read_only_copy, tmp_path, **given)
+        assert done.returncode == 0, done.stderr[-3000:]
+        doc = json.loads(done.stdout.splitlines()[-1])["doc"]
+        assert re.findall(r"\]\((\S+)\)", doc) == [f"{first}kpis/index.html", f"{first}docs/index.html"]
 
 
 def test_the_three_tables_land_side_by_side(imported):

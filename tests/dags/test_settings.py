@@ -41,6 +41,8 @@ def test_no_schedule(given):
         ("KPI_ALLOW_SMALLER_SNAPSHOTS", "maybe"),
         ("KPI_DBT_TARGET", "prod; rm"),
         ("KPI_ALERT_TOPIC_ARN", "alerts"),
+        ("KPI_PAGES_URL", "javascript:alert(1)"),
+        ("KPI_PAGES_URL", "https://x) [not](https://y"),
     ],
 )
 def test_a_malformed_setting_is_named_with_its_value_and_what_is_expected(name, value):

@@ -140,7 +140,9 @@ def test_every_layer_has_its_colour() -> None:
 def test_links_in_descriptions_lead_somewhere() -> None:
     pages = TABLES.keys() | MANIFEST["exposures"].keys()
     described = [MANIFEST["docs"]["doc.streaming_kpis.__overview__"]["block_contents"]]
-    described += [node["description"] for node in [*TABLES.values(), *MANIFEST["exposures"].values(), *COLUMNS.values()]]
+    described += [
+        node["description"] for node in [*TABLES.values(), *MANIFEST["exposures"].values(), *COLUMNS.values()]
+    ]
     links = [link for text in described for link in re.findall(r"\(#!/(\w+)/([\w.]+)\)", text)]
     assert len(links) > 10
     assert not [link for kind, link in links if link not in pages or not link.startswith(f"{kind}.")]

@@ -10,21 +10,30 @@ from pathlib import Path
 
 import psutil
 import pytest
+from dbt.task.docs import DOCS_INDEX_FILE_PATH
+from playwright.sync_api import Page
 
 from local import environment
+from local.airflow_api import AirflowApi
 from local.environment import REPO
-from local.runs import RunResult
+from local.errors import LocalError
+from local.runs import DAG_ID, RunResult
 from local.stack import Stack
+from tests import dbt_docs_site
 
-STUB_DAG = """
+STUB_DAG = f"""
 import logging
+import sys
 import time
 from airflow.sdk import dag, get_current_context, task
 
-def param(name):
-    return (get_current_context()["dag_run"].conf or {}).get(name)
+sys.path.insert(0, {str(REPO / "dags")!r})
+from kpi_pipeline.rebuild import params
 
-@dag(schedule=None)
+def param(name):
+    return (get_current_context()["dag_run"].conf or {{}}).get(name)
+
+@dag(schedule=None, params=params())
 def streaming_kpis():
     @task
     def first():
@@ -121,6 +130,45 @@ def test_a_dag_that_does_not_load_is_named(runner: Stack, tmp_path: Path) -> Non
 
     assert result.state == "failed"
     assert result.reason == "the DAG file streaming_kpis.py: KeyError: 'KPI_RAW_BUCKET'"
+
+
+@pytest.fixture
+def ui(runner: Stack) -> str:
+    """The address of Airflow's UI, which stays up until the test that takes it down."""
+    runner.up(airflow=True)
+    return runner.ui_address()
+
+
+def test_the_trigger_form_explains_each_param_and_airflow_refuses_what_is_none(runner: Stack, ui: str) -> None:
+    api = AirflowApi(ui, DAG_ID)
+    params = api.params()
+    assert list(params) == ["rebuild_from", "rebuild_to", "full_refresh"]
+    for param in params.values():
+        assert param["schema"]["title"] and param["schema"]["description_md"] and param["schema"]["section"]
+    assert [params[name]["schema"].get("format") for name in params] == ["date", "date", None]
+    for conf, said in (
+        ({"rebuild_from": "2024-02-30"}, "Invalid input for param rebuild_from: '2024-02-30' is not a 'date'"),
+        ({"full_refresh": "please"}, "Invalid input for param full_refresh: 'please' is not of type 'boolean'"),
+    ):
+        with pytest.raises(LocalError) as refusal:
+            runner.run(conf)
+        assert str(refusal.value) == f"Airflow refused the run: {said}"
+
+
+def test_airflow_shows_the_dbt_docs_in_its_menu(runner: Stack, ui: str, page: Page, screenshots: Path) -> None:
+    manifest = environment.DBT_PROJECT / "target" / "manifest.json"
+    for name, body in (
+        ("index.html", Path(DOCS_INDEX_FILE_PATH).read_bytes()),
+        ("manifest.json", manifest.read_bytes()),
+        ("catalog.json", json.dumps({"metadata": {}, "nodes": {}, "sources": {}}).encode()),
+    ):
+        runner.s3_client.put_object(Bucket=environment.ARTIFACT_BUCKET, Key=f"docs/{name}", Body=body)
+    page.goto(f"{ui}/dags/{DAG_ID}")
+    page.get_by_role("button", name="Browse").click()
+    shown = page.get_by_role("menuitem", name="dbt docs").first.get_attribute("href")
+    dbt_docs_site.forgive_dbt(page)
+    page.goto(f"{ui}{shown}")
+    dbt_docs_site.browse(page, page, screenshots, "docs-in-airflow")
 
 
 def test_airflow_with_its_ui_runs_the_dag_and_leaves_no_process(runner: Stack, lines: list[str]) -> None:

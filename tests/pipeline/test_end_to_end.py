@@ -11,8 +11,10 @@ from pathlib import Path
 import boto3
 import pytest
 
+from local.environment import DBT_PROJECT
 from local.sample import Contents, Sample
 from local.stack import Stack
+from tests import dbt_docs_site
 from tests.expected.comparison import Tables
 from tests.expected.kpis import compare
 from tests.pipeline.warehouse import (
@@ -157,9 +159,56 @@ def test_users_are_the_last_row_of_each(stack, sample, first):
     assert sorted(query(stack, f"select {columns} from analytics.dim_users")) == sorted(expected_dim_users(sample[1]))
 
 
-def test_docs_are_published(stack, first):
-    listed = stack.s3_client.list_objects_v2(Bucket="kpi-artifacts", Prefix="docs/")["Contents"]
-    assert {"docs/index.html", "docs/manifest.json", "docs/catalog.json"} <= {entry["Key"] for entry in listed}
+def test_the_published_docs_are_one_page_that_can_be_browsed(stack, first, page, screenshots):
+    """A link to the one file has all of it: whoever gets a presigned one needs no right of their own."""
+    objects = {
+        name: stack.s3_client.get_object(Bucket="kpi-artifacts", Key=f"docs/{name}")
+        for name in ("index.html", "manifest.json", "catalog.json")
+    }
+    assert objects["index.html"]["ContentType"] == "text/html"
+    manifest, catalog = (json.load(objects[name]["Body"]) for name in ("manifest.json", "catalog.json"))
+    assert catalog["nodes"].keys() == {name for name in manifest["nodes"] if name.startswith("model.")}
+    requested = []
+    page.on("request", lambda request: requested.append(request.url))
+    dbt_docs_site.forgive_dbt(page)
+    published = {"Bucket": "kpi-artifacts", "Key": "docs/index.html"}
+    page.goto(stack.s3_client.generate_presigned_url("get_object", published))
+    links = dbt_docs_site.follow_links(page, dbt_docs_site.titles_of(manifest))
+    assert {f"#!/model/model.streaming_kpis.{name}" for name in KPIS} <= set(links)
+    dbt_docs_site.browse(page, page, screenshots, "published-docs")
+    others = [url for url in requested[1:] if "getIcon" not in url and "favicon" not in url]
+    assert not [url for url in others if not url.startswith("data:")], "the page needs more than itself"
+
+
+def test_descriptions_are_kept_in_the_warehouse_too(stack, first):
+    """Whoever works in a SQL editor reads the same words, of views as well as of tables."""
+    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    expected = {(name, None): node["description"] for name, node in models.items()}
+    for name, node in models.items():
+        expected |= {(name, column): entry["description"] for column, entry in node["columns"].items()}
+    found = query(
+        stack,
+        "select pg_class.relname, pg_attribute.attname, pg_description.description from pg_description"
+        " join pg_class on pg_class.oid = pg_description.objoid"
+        " join pg_namespace on pg_namespace.oid = pg_class.relnamespace and pg_namespace.nspname = 'analytics'"
+        " left join pg_attribute on pg_attribute.attrelid = pg_class.oid"
+        " and pg_attribute.attnum = pg_description.objsubid and pg_description.objsubid > 0",
+    )
+    assert {(table, column): text for table, column, text in found} == expected
+
+
+def test_every_landed_column_is_described(stack, first):
+    """Models have a contract for that; what the DAG and the hooks write has none."""
+    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    described = {(node["name"], column) for node in manifest["sources"].values() for column in node["columns"]}
+    found = query(
+        stack,
+        "select table_name, column_name from information_schema.columns"
+        " where (table_schema = 'landing' and table_name not like 'lock_%%')"
+        " or table_name in ('transformed_batches', 'day_versions', 'day_builds')",
+    )
+    assert described == set(map(tuple, found))
 
 
 def test_second_run_knows_no_password(stack, stack_by_iam, second):
