@@ -1,0 +1,138 @@
+"""What the KPI page says is what the tables hold, whatever they hold; no browser is needed to see that."""
+
+import json
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import boto3
+import pytest
+from kpi_pipeline import kpi_page
+from kpi_pipeline.kpi_page import charts
+from kpi_pipeline.kpi_page.changes import headlines
+from kpi_pipeline.kpi_page.formats import duration, moved, number, percent, visible
+from kpi_pipeline.kpi_page.notices import notices
+from kpi_pipeline.landing.errors import LandingError
+
+from tests.pages.conftest import LAST_DAY, NAMES, NOW
+from tests.pages.contents import expected_tables, read_page
+
+SINCE = NOW.replace(microsecond=0) - timedelta(days=28)
+
+
+def plain(tables):
+    """What control characters become is a matter of its own."""
+    return {name: [[visible(cell) for cell in row] for row in rows] for name, rows in tables.items()}
+
+
+@pytest.mark.parametrize("name", ["month", "one_day"])
+def test_every_value_is_that_of_the_tables(name, request):
+    world = request.getfixturevalue(name)
+    tables = read_page(world.html()).tables
+    expected = expected_tables(world.query, world.landing, world.marts, LAST_DAY, SINCE)
+    found = {table: rows for table, rows in tables.items() if rows}
+    assert found == plain({table: rows for table, rows in expected.items() if rows})
+    if name == "month":
+        assert len(found) == 11
+
+
+def test_names_are_text_and_nothing_else(month):
+    page = read_page(month.html())
+    assert [row[0] for row in page.tables["genres"][: len(NAMES)]] == [visible(name) for name in NAMES]
+    assert {"script", "img", "iframe", "object", "a"} & set(page.elements) == set()
+    assert page.elements.count("svg") == 2 * 7
+    assert not [name for name in page.attributes if name.startswith("on")]
+
+
+def test_an_empty_warehouse_has_a_page_that_says_so(empty):
+    html = empty.html()
+    assert "No day has listens yet" in html
+    assert "There are no KPIs yet: no day has listens." in html
+    assert "There was no run in the last 28 days." in html
+
+
+def test_the_day_under_way_is_left_out_unless_there_is_no_other(month, one_day):
+    data = month.data()
+    assert (data.last_day, data.newest_day) == (LAST_DAY, LAST_DAY + timedelta(1))
+    assert "Fri 28 June 2024 is not over, and is left out." in notices(data)
+    data = one_day.data(now=datetime(2024, 6, 27, 12))
+    assert data.last_day == LAST_DAY
+    assert "Thu 27 June 2024 is not over: its numbers will grow." in notices(data)
+
+
+def test_headlines_compare_with_the_week_before_or_else_the_day_before(month, one_day):
+    data = month.data()
+    shown = headlines(data)
+    assert shown.compared_with == LAST_DAY - timedelta(7) and shown.is_a_week_before
+    today, before = (data.on(day)["listen_count"] for day in (LAST_DAY, LAST_DAY - timedelta(7)))
+    assert shown.tiles[0].value == today
+    assert shown.tiles[0].change == f"{'▲' if today > before else '▼'}\u202f{abs(today / before - 1) * 100:.1f}\u202f%"
+    short = replace(data, days=data.days[-2:])
+    assert headlines(short).compared_with == LAST_DAY - timedelta(1)
+    assert headlines(one_day.data()).compared_with is None
+    assert {tile.change for tile in headlines(one_day.data()).tiles} == {""}
+
+
+def test_notices_say_what_is_stale_thin_missing_or_unknown(month):
+    data = month.data()
+    assert "There are no listens on Sun 9 June 2024, Mon 10 June 2024." in notices(data)
+    late = replace(data, now=NOW + timedelta(hours=30))
+    assert "Nothing has landed for 30 hours: the newest streams came at 2024-06-28 00:32 UTC." in notices(late)
+    thin = replace(data, days=[*data.days[:-1], {**data.days[-1], "listen_count": 100}])
+    assert any(notice.startswith("Thu 27 June 2024 looks incomplete: 100 listens") for notice in notices(thin))
+    unknown = replace(data, genres=[{"track_genre": "unknown", "listen_share": 0.123}])
+    assert "12.3\u202f% of the day's listens are of tracks without a genre in the catalogue." in notices(unknown)
+    lost = replace(data, batches={**data.batches, "listen_count": 0, "duplicate_count": 0})
+    assert any("were rejected or refused: 4,088 of 4,088" in notice for notice in notices(lost))
+    well = replace(data, newest_day=LAST_DAY, days=data.days[-7:], genres=[])
+    assert notices(well) == []
+
+
+def test_what_is_asked_of_the_warehouse_does_not_grow_with_the_history(month):
+    data = month.data()
+    assert data.days[0]["listen_date"] == date(2024, 5, 31)
+    assert len(data.runs) == 10 and len(data.genres) == 100
+    assert data.genres[0]["genre_count"] == len(NAMES) + 91
+    assert data.batches["listen_count"] == 28 * 29_000
+
+
+def test_numbers_are_written_for_people():
+    assert [number(1234567), number(0.12345, 4), number(None)] == ["1,234,567", "0.1235", "–"]
+    assert [percent(0.0123), percent(1), duration(201_234.5), duration(None)] == [
+        "1.2\u202f%",
+        "100.0\u202f%",
+        "3:21",
+        "–",
+    ]
+    assert [moved(1, 3), moved(3, 1), moved(2, 2), moved(2, None)] == ["▲\u202f2", "▼\u202f2", "=", "new"]
+    assert visible("a\x07\x1b\x85\ud800") == "a␇␛\ufffd\ufffd"
+
+
+def test_it_is_put_where_a_browser_shows_it(stack, month):
+    url = kpi_page.publish(month.connection, stack.s3_client, month.settings)
+    assert url == "s3://kpi-artifacts/kpis/index.html"
+    published = stack.s3_client.get_object(Bucket="kpi-artifacts", Key="kpis/index.html")
+    assert published["ContentType"] == "text/html; charset=utf-8"
+    assert published["CacheControl"] == "no-cache"
+    assert published["Body"].read().decode().startswith("<!doctype html>")
+
+
+def test_a_bucket_that_is_not_there_is_named(stack, month):
+    with pytest.raises(LandingError, match=r"There is no bucket for s3://no-such-bucket/kpis/index.html"):
+        kpi_page.publish(month.connection, stack.s3_client, replace(month.settings, artifact_bucket="no-such-bucket"))
+
+
+def test_a_chart_that_is_broken_is_named(month, monkeypatch):
+    charts._text.cache_clear()
+    whole = charts._text
+    monkeypatch.setattr(charts, "_text", lambda file: "{" if file == "hours.vl.json" else whole(file))
+    with pytest.raises(LandingError, match=r"The KPI page can't be made: hours.vl.json can't be drawn: .*Mend it in"):
+        kpi_page.publish(month.connection, boto3, month.settings)
+
+
+def test_charts_say_what_they_are_for():
+    """Their files open in an editor of Vega-Lite: each names its version and the fields that a row has."""
+    names = ("daily", "hours", "genres", "ranking")
+    for name in names:
+        spec = json.loads(charts._text(f"{name}.vl.json"))
+        assert spec["$schema"].endswith("/vega-lite/v6.json")
+        assert "Rows: " in spec["description"]
