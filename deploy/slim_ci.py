@@ -47,7 +47,7 @@ def slim_ci(base: str, progress: Callable[[str], None]) -> int:
         stack.reset()
         Sample(days=2, rows=4_000).write(STATE / "sample")
         stack.put_raw(STATE / "sample")
-        _land(stack)
+        land(stack)
         state = STATE / "base"
         with source.checkout(REPO, base) as made:
             progress(f"building the models of {made.label}")
@@ -62,7 +62,7 @@ def slim_ci(base: str, progress: Callable[[str], None]) -> int:
         stack.down()
 
 
-def _land(stack: Stack) -> None:
+def land(stack: Stack) -> None:
     client = stack.env()
     read = settings.load(client)
     with closing(stack.connect()) as connection:
