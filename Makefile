@@ -9,12 +9,24 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci docs
+.PHONY: help setup hooks dev check compare demo test soak lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## make .venv with the pinned requirements (the other targets do it by themselves)
+
+hooks: $(STAMP) ## fix the style of the files of each commit, by pre-commit
+	@$(BIN)/pre-commit install
+
+dev: $(STAMP) ## make a local warehouse with four weeks of sample data, built, to edit models on
+	@$(BIN)/python -m workbench dev $(if $(DAYS),--days $(DAYS))
+
+check: $(STAMP) ## lint, build and test what was edited and what depends on it: [MODEL=name] [TARGET=dev]
+	@$(BIN)/python -m workbench check $(MODEL) $(if $(TARGET),--target $(TARGET))
+
+compare: $(STAMP) ## show the rows that differ from production's: MODEL=name [TARGET=dev] [KEY=columns]
+	@$(BIN)/python -m workbench compare $(MODEL) $(if $(TARGET),--target $(TARGET)) $(if $(KEY),--key $(KEY))
 
 demo: $(STAMP) ## run the pipeline on sample data and show the KPIs; the next day's files each further time
 	@$(BIN)/python -m local demo

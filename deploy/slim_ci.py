@@ -69,7 +69,7 @@ def compare(stack: Stack, repository: Path, base: str, state: Path, progress: Ca
 
     Sample(days=2, rows=4_000).write(state / "sample")
     stack.put_raw(state / "sample")
-    _land(stack)
+    land(stack)
     with source.checkout(repository, base) as made:
         progress(f"building the models of {made.label}")
         words = ["run", "--quiet", "--target-path", str(state / "base"), "--log-path", str(state / "logs")]
@@ -81,7 +81,8 @@ def compare(stack: Stack, repository: Path, base: str, state: Path, progress: Ca
     return _dbt(stack, repository / "dbt_project", words, schema="pull_request")
 
 
-def _land(stack: Stack) -> None:
+def land(stack: Stack) -> None:
+    """Land what is new in a stack's raw bucket, without Airflow."""
     client = stack.env()
     read = settings.load(client)
     with closing(stack.connect()) as connection:

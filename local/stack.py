@@ -118,7 +118,7 @@ class Stack:
             if fresh:
                 self.progress(f"S3 and Redshift are up in {time.monotonic() - began:.1f} s")
         if airflow and not (self.airflow.ready() and self._airflow_api().is_ready()):
-            with self._one_run(), self._locked():  # a run that is under way would be taken up by the scheduler
+            with self.one_run(), self._locked():  # a run that is under way would be taken up by the scheduler
                 self._refresh_manifest()
                 self._start_airflow()
 
@@ -153,7 +153,7 @@ class Stack:
             conf: The run's params.
         """
         self.up()
-        with self._one_run():
+        with self.one_run():
             self.refresh_manifest()
             if self.airflow.ready():
                 if not self._airflow_api().is_ready():
@@ -172,7 +172,7 @@ class Stack:
         The warehouse is made anew rather than emptied: one that another version of `local.redshift` has made, or that
         is damaged, does not start.
         """
-        with self._one_run():
+        with self.one_run():
             with self._locked():
                 self.redshift.stop()
                 shutil.rmtree(self.state / "redshift", ignore_errors=True)
@@ -197,7 +197,7 @@ class Stack:
     def _client_env(self) -> dict[str, str]:
         return environment.client(state=self.state, s3_port=self.s3.port(), redshift_port=self.redshift.port())
 
-    def _one_run(self) -> Any:
+    def one_run(self) -> Any:
         """Runs of one stack, and what must not happen beside one, take turns."""
         return locked(self.state / "run" / "dag.lock")
 

@@ -1,5 +1,6 @@
 """The roles, on the local Redshift: what the pipeline may do, and what an analyst can and can't read."""
 
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 import redshift_connector
 
 from deploy import warehouse
+from local.environment import REPO
 
 # The local Redshift folds a log-in name; in production it begins with IAMR: and is quoted the same.
 PIPELINE, ANALYST, PASSWORD = "iamr:kpi-test-airflow-us-east-1", "an_analyst", "Passw0rd"
@@ -14,6 +16,8 @@ MARTS = (
     "dim_songs dim_users duplicate_streams fct_listens genre_kpis_daily listening_kpis_daily listening_kpis_hourly "
     "rejected_streams stream_batches top_artists_per_day"
 ).split()
+# What a KPI is built from beside the marts: an analyst who edits one reads it.
+STEPS = "int_batches_due int_days_due int_listens_with_songs int_track_artists".split()
 RAW = {
     "songs.csv": "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n0,t1,Ann;Bo,One,50,1000,pop\n",
     "users.csv": "user_id,user_name,user_age,user_country,created_at\nu1,Zoe,30,Peru,2024-01-01\n",
@@ -64,8 +68,8 @@ def analyst(built):
         yield connection.cursor()
 
 
-@pytest.mark.parametrize("model", [name for name in MARTS if name != "dim_users"])
-def test_an_analyst_reads_the_marts(analyst, model):
+@pytest.mark.parametrize("model", [name for name in MARTS + STEPS if name != "dim_users"])
+def test_an_analyst_reads_the_marts_and_what_kpis_are_built_from(analyst, model):
     analyst.execute(f"select count(*) from analytics.{model}")
     assert analyst.fetchone()[0] >= 0
 
@@ -85,7 +89,7 @@ def test_an_analyst_reads_users_but_not_their_names(analyst):
         "select * from landing.streams",
         "select * from landing.refused_lines",
         "select * from analytics.stg_users",
-        "select * from analytics.int_listens_with_songs",
+        "select * from analytics.int_streams_due",
         "select * from analytics.day_versions",
         "delete from analytics.fct_listens",
         "insert into analytics.listening_kpis_daily select * from analytics.listening_kpis_daily",
@@ -99,7 +103,7 @@ def test_an_analyst_does_nothing_else(analyst, statement):
         analyst.execute(statement)
 
 
-def test_the_marts_are_all_there_is_to_read(built, analyst):
+def test_that_is_all_there_is_to_read(built, analyst):
     """A new model is granted, or shows up here."""
     administrator = warehouse.Connection(built.connect())
     tables = administrator.query(
@@ -115,7 +119,25 @@ def test_the_marts_are_all_there_is_to_read(built, analyst):
         except redshift_connector.Error:
             continue
         readable.add(name)
-    assert readable == set(MARTS) - {"dim_users"}
+    assert readable == {*MARTS, *STEPS} - {"dim_users"}
+
+
+def test_an_analyst_builds_a_kpi_in_a_schema_of_their_own(built):
+    administrator = warehouse.Connection(built.connect())
+    administrator.query(f"create schema dev_ana authorization {ANALYST}")
+    published = built.state / "dbt" / "target" / "manifest.json"
+    built.s3_client.upload_file(str(published), "kpi-artifacts", "docs/manifest.json")
+    login = {"REDSHIFT_USER": ANALYST, "REDSHIFT_PASSWORD": PASSWORD, "LOCAL_STATE": str(built.state)}
+    env = {**os.environ, **built.client_env(), **login, "KPI_SCHEMA": "dev_ana", "KPI_ARTIFACT_BUCKET": "kpi-artifacts"}
+    command = [sys.executable, "-m", "workbench", "check", "genre_kpis_daily", "--target", "dev"]
+
+    done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=REPO)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = "select listen_date, track_genre, listen_count from {}.genre_kpis_daily"
+    assert administrator.query(rows.format("dev_ana")) == administrator.query(rows.format("analytics"))
+    made = administrator.query("select tablename from pg_tables where schemaname = 'dev_ana'")
+    assert {name for (name,) in made} == {"genre_kpis_daily", "transformed_batches", "day_versions", "day_builds"}
 
 
 def test_the_pipeline_owns_what_it_builds(built):

@@ -1,4 +1,4 @@
-{{ config(dist='track_id', sort='loaded_at') }}
+{{ config(dist='track_id', sort='loaded_at', grants={'select': []}) }}
 
 with
 

@@ -1,0 +1,74 @@
+"""An analyst's loop: `make check MODEL=genre_kpis_daily` after an edit, beside a bare `dbt build -s` of the same.
+
+    python -m benchmarks.analyst_loop [rounds]
+
+Both rebuild the model from all of the four weeks that `make dev` brings and run its tests, turn by turn, after an edit
+of their own; a check lints, defers and shows the results besides. The last line is the result as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from local.stack import Stack
+from tests.analysts.conftest import Checkout, copy_checkout
+
+MODEL = "genre_kpis_daily"
+GOAL = 1.2
+BARE = f".venv/bin/dbt --quiet build --select {MODEL}+ --full-refresh"
+
+
+def main() -> None:
+    """Print the seconds of each round, the medians and their ratio."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    with tempfile.TemporaryDirectory(prefix="kpi-benchmark-") as scratch:
+        root = Path(scratch)
+        root.chmod(0o755)  # PostgreSQL, which won't run as root, must reach it
+        stack = Stack(root / "stack")
+        try:
+            stack.up()
+            (root / "checkout").mkdir()
+            checkout = copy_checkout(root / "checkout", stack)
+            _run(checkout, "make dev", DAYS="28")
+            results = _measure(checkout, rounds)
+        finally:
+            stack.down()
+    bare, check = (statistics.median(results[name]) for name in ("bare", "check"))
+    print(f"bare dbt build {bare:.2f} s, make check {check:.2f} s, ratio {check / bare:.2f}")
+    result = {"name": "analyst_loop", "value": round(check, 2), "unit": "s", "baseline": round(bare, 2)}
+    result |= {"ratio": round(check / bare, 2), "goal": GOAL, "met": check / bare <= GOAL}
+    print(json.dumps(result))
+
+
+def _measure(checkout: Checkout, rounds: int) -> dict[str, list[float]]:
+    project = checkout.path / "dbt_project"
+    dbt = {**checkout.stack.dbt_env(), "DBT_PROJECT_DIR": str(project), "DBT_PROFILES_DIR": str(project)}
+    (file,) = project.rglob(f"{MODEL}.sql")
+    text = file.read_text()
+    results: dict[str, list[float]] = {"bare": [], "check": []}
+    for number in range(rounds + 1):
+        for name, line, environ in (("bare", BARE, dbt), ("check", f"make check MODEL={MODEL}", {})):
+            file.write_text(f"{text}-- edit {number} before {name}\n")
+            seconds = _run(checkout, line, **environ)
+            if number:  # the first round parses the whole project
+                results[name].append(seconds)
+                print(f"round {number}: {name} {seconds:.2f} s", flush=True)
+    return results
+
+
+def _run(checkout: Checkout, line: str, **environ: str) -> float:
+    began = time.perf_counter()
+    done = checkout.run(line, **environ)
+    if done.returncode != 0:
+        raise subprocess.CalledProcessError(done.returncode, line, done.stdout, done.stderr)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
