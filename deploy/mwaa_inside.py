@@ -35,7 +35,7 @@ from local.sample import Sample
 from local.stack import Stack
 
 DAG, PREFIX, ENVIRONMENT = "streaming_kpis", "raw", "check"
-STARTUP_SECONDS, RUN_SECONDS = 300, 900
+STARTUP_SECONDS, RUN_SECONDS = 300, 1800
 IMPORT = """
 import json, pathlib, sys
 from airflow.dag_processing.dagbag import BundleDagBag
