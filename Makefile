@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks dev check compare demo test soak lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci docs
+.PHONY: help setup hooks dev check compare demo test soak lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci docs screenshots
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -41,11 +41,13 @@ soak: $(STAMP) ## break a multi-day replay at 200 random places and compare (SEE
 	@SOAK=1 REPLAY_EXAMPLES=25 $(BIN)/python -m pytest tests/faults/test_replay.py tests/faults/test_whole_run.py \
 		tests/landing/test_bad_input.py
 
-lint: $(STAMP) ## check Python, SQL and YAML
+lint: $(STAMP) ## check Python, SQL, YAML, and that every model and column is described and tested
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests dags/kpi_pipeline/sql
 	@$(BIN)/yamllint --strict .
+	@$(BIN)/python -m local manifest
+	@$(BIN)/python -m pytest tests/dbt/test_docs.py
 
 format: $(STAMP) ## format Python, and fix what ruff can fix
 	@$(BIN)/ruff check --quiet --fix-only .
@@ -83,6 +85,9 @@ smoke: $(STAMP) ## run the pipeline twice in a scratch schema of a real warehous
 
 slim-ci: $(STAMP) ## build the models that differ from BASE=origin/main, and read the others from its build
 	@$(BIN)/python -m deploy slim-ci "$(BASE)"
+
+screenshots: $(STAMP) ## take the README's pictures anew, from the running system (make demo first)
+	@$(BIN)/python -m local screenshots
 
 docs: $(STAMP) ## write the dbt docs as one page to .local/docs/index.html
 	@$(BIN)/python -m deploy docs

@@ -10,8 +10,8 @@ Every run takes in the files that arrived in S3 since the last one, and rebuilds
    they were. Each task's log has dbt's own words, each test with its result among them.
 3. **publish**: the dbt docs and the KPI page, and the run's figures in one line.
 
-**To rebuild days**, trigger it with a first and a last day. **To rebuild everything** from the landing tables, tick
-*Everything*. Both only change how much is computed anew: what has landed is never loaded again.
+**To rebuild days**, trigger it with a first and a last day. **To rebuild everything** from the landing tables, switch
+on *Everything*. Both only change how much is computed anew: what has landed is never loaded again.
 
 A run that failed can be cleared from the task that failed, or left to the next run: what it did not do stays due. What
 a message means and how to mend it: `docs/runbook.md`.
@@ -26,14 +26,14 @@ from kpi_pipeline import alerts, rebuild, settings, tasks
 from kpi_pipeline.transform import publish_docs, transform
 
 SETTINGS = settings.load()
-PAGES = f"""
-**To look at what came of it**: [the KPI page]({SETTINGS.page("kpis/index.html")}) and
-[the dbt docs]({SETTINGS.page("docs/index.html")}), made anew by each run.
-"""
+PAGES = (
+    f"**What came of it**: [the KPI page]({SETTINGS.page('kpis/index.html')}) and "
+    f"[the dbt docs]({SETTINGS.page('docs/index.html')}), made anew by each run."
+)
 
 with DAG(
     dag_id="streaming_kpis",
-    doc_md=f"{__doc__}\n{PAGES}",
+    doc_md=f"{PAGES}\n\n{__doc__}",
     schedule=SETTINGS.schedule,
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,

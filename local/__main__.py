@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("reset", _reset, "empty the buckets and the warehouse")
     add("demo", _demo, "put sample data in, run the DAG and show the KPIs; a further day each time")
     add("page", _page, "make the KPI page from what the warehouse holds, without a run")
+    add("screenshots", _screenshots, "take the README's pictures of the running system anew")
     add("manifest", _manifest, "make the dbt manifest that Cosmos renders from, if the dbt project has changed")
     return parser
 
@@ -182,6 +183,16 @@ def _page(arguments: argparse.Namespace) -> int:
     stack = _stack()
     stack.up()
     print(make_kpi_page(stack).as_uri())
+    return 0
+
+
+def _screenshots(arguments: argparse.Namespace) -> int:
+    from local.screenshots import take
+
+    stack = _stack()
+    stack.up(airflow=True)
+    for file in take(stack):
+        print(f"{file.relative_to(REPO)}  {file.stat().st_size // 1000} kB")
     return 0
 
 

@@ -33,7 +33,7 @@ def browse(page: Page, docs: Page | FrameLocator, pictures: Path, name: str) -> 
     expect(docs.get_by_text("popularity_index").first).to_be_visible()
     page.screenshot(path=pictures / f"{name}-model.png")
     docs.locator(".launcher-btn").click()
-    expect(docs.get_by_text("Lineage Graph")).to_be_visible()
+    expect(docs.get_by_role("heading", name="Lineage Graph")).to_be_visible()
     expect(docs.locator("canvas").first).to_be_visible()
     page.wait_for_timeout(500)  # the graph is drawn on a canvas, of which nothing tells when it is done
     page.screenshot(path=pictures / f"{name}-lineage.png")

@@ -31,7 +31,7 @@ def params() -> dict[str, Param]:
             type="boolean",
             title="Everything, from the landing tables",
             description_md="Drops and makes anew **every** table from all rows that ever landed; the days above don't "
-            "matter then. Takes as long as the history is long: `docs/scaling.md` says how long.",
+            "matter then. It takes the longer, the longer the history is.",
             section=_SECTION,
         ),
     }

@@ -216,3 +216,10 @@ def test_alarms_cover_failure_silence_spend_and_load_errors():
     silence = alarms["NoRunSucceeded"]
     assert silence["Period"] * silence["EvaluationPeriods"] == 26 * 3600
     assert silence["TreatMissingData"] == "breaching", "a scheduler that is down sends no metric"
+
+
+def test_airflow_does_not_show_the_dbt_docs_to_whoever_reaches_it() -> None:
+    """Cosmos's page answers without a log-in on Airflow 3."""
+    template = (FOLDER / "airflow.yaml").read_text()
+    assert "AirflowConfigurationOptions:" in template
+    assert "dbt_docs" not in template

@@ -53,7 +53,7 @@ def test_a_kpi_that_fails_its_test_fails_the_next_run_too(pipeline):
     pipeline.query("update analytics.genre_kpis_daily set listen_share = 0.5 where listen_date = '2024-06-24'")
     for _ in range(2):
         failures = failed(pipeline.build())
-        assert any(name.startswith("shares_add_up_to_one") for name in failures)
+        assert any(name.startswith("genre_kpis_daily_shares_of_a_day") for name in failures)
     assert pipeline.build(rebuild_from="2024-06-24", rebuild_to="2024-06-24").success
 
 
@@ -62,7 +62,7 @@ def test_a_run_does_not_look_at_what_an_earlier_successful_run_has_tested(pipeli
     pipeline.query("update analytics.genre_kpis_daily set listen_share = 0.5 where listen_date = '2024-06-24'")
     assert pipeline.build().success
     failures = failed(pipeline.build(test_scope="everything"))
-    assert any(name.startswith("shares_add_up_to_one") for name in failures)
+    assert any(name.startswith("genre_kpis_daily_shares_of_a_day") for name in failures)
 
 
 def test_refreshing_a_model_alone_that_would_lose_history_is_refused(pipeline, fresh_stack):
