@@ -39,7 +39,7 @@ soak: $(STAMP) ## break a multi-day replay at 200 random places and compare (SEE
 	@$(BIN)/python -m local manifest
 	@PYTHONPATH=.:dags $(BIN)/python -m tests.faults.soak --faults $(or $(FAULTS),200) --seed $(or $(SEED),1)
 	@SOAK=1 REPLAY_EXAMPLES=25 $(BIN)/python -m pytest tests/faults/test_replay.py tests/faults/test_whole_run.py \
-		tests/landing/test_bad_input.py
+		tests/faults/test_one_user.py
 
 lint: $(STAMP) ## check Python, SQL, YAML, and that every model and column is described and tested
 	@$(BIN)/ruff check --quiet .

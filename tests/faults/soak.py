@@ -34,6 +34,7 @@ MESSAGES = (
 )
 # How many statements and requests a run has, about; a number beyond the last breaks nothing, and is drawn again.
 STATEMENTS, LANDING_STATEMENTS, REQUESTS = 420, 30, 12
+WORKER_SECONDS = 1800  # a whole run on a machine that is busy with other things; one that hangs takes longer
 ROUNDS_A_BATCH = 2  # a batch stays under way for some broken runs before the next one comes
 
 
@@ -105,7 +106,7 @@ class Soak:
                 subprocess.Popen(command, cwd=REPO, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             )
             started.set()
-            worker[0].wait(300)
+            worker[0].wait(WORKER_SECONDS)
         else:
             fault = self.redshift.add(when, at, message)
             self._try(landing_only=kind == "landing")

@@ -96,6 +96,33 @@ def test_a_worker_that_is_killed(
     assert landed(landing) == (20_000, 1, 20_000)
 
 
+@pytest.mark.parametrize("statement", ["^copy", r"insert into landing\.loaded_files", "^commit"])
+@pytest.mark.parametrize(
+    ("table", "header", "row"),
+    [("songs", SONGS, "{0},t{0},Ann,One,50,1000,pop\n"), ("users", "user_id,user_country\n", "u{0},Peru\n")],
+    ids=["songs", "users"],
+)
+def test_a_snapshot_stays_as_it_was_until_the_next_one_is_whole(
+    landing: Pipeline,
+    faulty: Pipeline,
+    redshift_proxy: RedshiftProxy,
+    table: str,
+    header: str,
+    row: str,
+    statement: str,
+) -> None:
+    count = f"select count(*) from landing.{table}"
+    landing.put(f"{table}.csv", header + row.format(1))
+    assert landing.land(table) == 1
+    landing.put(f"{table}.csv", header + row.format(1) + row.format(2))
+    redshift_proxy.add(text(statement), At.BEFORE)
+    with pytest.raises(WAREHOUSE_ERRORS):
+        faulty.land(table)
+    assert landing.one(count) == 1
+    assert faulty.land(table) == 2
+    assert landing.one(count) == 2
+
+
 def test_many_loads_at_once(landing: Pipeline) -> None:
     for number in range(5):
         landing.put(f"streams{number}.csv", HEADER + rows(10, number * 10))

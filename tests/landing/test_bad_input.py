@@ -179,6 +179,15 @@ def test_a_refused_streams_file_harms_no_other_table(pipeline: Pipeline) -> None
     assert pipeline.land("users") == 1
 
 
+def test_a_million_rows_of_one_user_land(pipeline: Pipeline) -> None:
+    """`make soak` takes them through the models (tests/faults/test_one_user.py)."""
+    pipeline.put("streams.csv", HEADER + GOOD * 1_000_000)
+    assert pipeline.land() == 1_000_000 == pipeline.one("select count(*) from landing.streams where user_id = 'u1'")
+    counts = pipeline.query("select line_count, landed_count, refused_line_count from landing.loaded_files")
+    assert counts == [(1_000_000, 1_000_000, 0)]
+    assert pipeline.land() is None
+
+
 def test_each_reason_of_the_staging_model_is_met() -> None:
     met = Counter(reason for case in CASES if isinstance(case.expected, Landed) for reason in case.expected.rejects)
     assert len(met) == 7
