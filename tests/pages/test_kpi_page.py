@@ -13,6 +13,9 @@ from kpi_pipeline.kpi_page.formats import duration, moved, number, percent, visi
 from kpi_pipeline.kpi_page.notices import notices
 from kpi_pipeline.landing.errors import LandingError
 
+from local.errors import LocalError
+from local.pages import make_kpi_page, save_pages
+from local.stack import Stack
 from tests.pages.conftest import LAST_DAY, NAMES, NOW
 from tests.pages.contents import expected_tables, read_page
 
@@ -114,6 +117,27 @@ def test_it_is_put_where_a_browser_shows_it(stack, month):
     assert published["ContentType"] == "text/html; charset=utf-8"
     assert published["CacheControl"] == "no-cache"
     assert published["Body"].read().decode().startswith("<!doctype html>")
+
+
+def test_it_is_made_without_a_run_too(stack, month):
+    own = {"KPI_LANDING_SCHEMA": month.landing, "KPI_SCHEMA": month.marts}
+    file = make_kpi_page(Stack(stack.state, settings=own))
+    assert read_page(file.read_text(encoding="utf-8")).tables["listen_count"]
+    with pytest.raises(LocalError, match=r"^Redshift says: .*no_such_schema.*`make demo` has one\.$"):
+        make_kpi_page(Stack(stack.state, settings={"KPI_SCHEMA": "no_such_schema"}))
+
+
+def test_pages_are_saved_as_files_that_stand_alone(stack):
+    objects = {
+        "kpis/index.html": "<!doctype html>KPIs",
+        "docs/index.html": 'a = "MANIFEST.JSON INLINE DATA", b = "CATALOG.JSON INLINE DATA"',
+        "docs/manifest.json": '{"nodes": 1}',
+        "docs/catalog.json": '{"sources": 2}',
+    }
+    for key, body in objects.items():
+        stack.s3_client.put_object(Bucket="kpi-artifacts", Key=key, Body=body.encode())
+    saved = {name: file.read_text() for name, file in save_pages(stack).items()}
+    assert saved == {"KPI page": "<!doctype html>KPIs", "dbt docs": 'a = {"nodes": 1}, b = {"sources": 2}'}
 
 
 def test_a_bucket_that_is_not_there_is_named(stack, month):
