@@ -29,12 +29,12 @@ def make_kpi_page(stack: Stack) -> Path:
     sys.path.insert(0, str(stack.dags))
     from kpi_pipeline import settings
     from kpi_pipeline.kpi_page import publish
-    from kpi_pipeline.landing.errors import LandingError
+    from kpi_pipeline.landing.errors import LandingError, TransientLandingError
 
     try:
         with closing(stack.connect()) as connection:
             publish(connection, stack.s3_client, settings.load(stack.env()))
-    except LandingError as error:
+    except (LandingError, TransientLandingError) as error:
         raise LocalError(str(error)) from None
     except redshift_connector.Error as error:
         raise LocalError(f"Redshift says: {redshift_words(error)}. Is there a run yet? `make demo` has one.") from None
@@ -50,7 +50,7 @@ def save_pages(stack: Stack) -> dict[str, Path]:
     Returns:
         Each page's file by its name.
     """
-    pages = {KPI_PAGE: _object(stack, "kpis/index.html"), DBT_DOCS: _docs(stack)}
+    pages = {KPI_PAGE: _object(stack, "kpis/index.html"), DBT_DOCS: _object(stack, "docs/index.html")}
     return {name: _save(stack, name, page) for name, page in pages.items()}
 
 
@@ -59,16 +59,6 @@ def _save(stack: Stack, name: str, page: bytes) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(page)
     return file
-
-
-def _docs(stack: Stack) -> bytes:
-    """Return the docs as one file: the page has places for the other two, which `dbt docs generate --static` fills."""
-    page = _object(stack, "docs/index.html")
-    for name in ("manifest", "catalog"):
-        place = f'"{name.upper()}.JSON INLINE DATA"'.encode()
-        if place in page:
-            page = page.replace(place, _object(stack, f"docs/{name}.json"))
-    return page
 
 
 def _object(stack: Stack, key: str) -> bytes:

@@ -126,6 +126,10 @@ def test_a_rule_across_models_runs_once_after_both(imported):
     ]
 
 
+def test_the_kpi_page_shows_the_figures_of_its_own_run(imported):
+    assert imported["tasks"]["publish.kpi_page"]["upstream"] == ["publish.figures"]
+
+
 def test_a_malformed_setting_is_named_in_one_sentence(read_only_copy, tmp_path):
     done = import_dag(read_only_copy, tmp_path, KPI_SCHEDULE="every day at noon")
     assert done.returncode != 0

@@ -10,9 +10,12 @@ from kpi_pipeline import kpi_page
 from kpi_pipeline.kpi_page import charts
 from kpi_pipeline.kpi_page.changes import headlines
 from kpi_pipeline.kpi_page.formats import duration, moved, number, percent, visible
-from kpi_pipeline.kpi_page.notices import notices
+from kpi_pipeline.kpi_page.notices import make_notices
 from kpi_pipeline.landing.errors import LandingError
 
+from local.errors import LocalError
+from local.pages import make_kpi_page, save_pages
+from local.stack import Stack
 from tests.pages.conftest import LAST_DAY, NAMES, NOW
 from tests.pages.contents import expected_tables, read_page
 
@@ -53,10 +56,10 @@ def test_an_empty_warehouse_has_a_page_that_says_so(empty):
 def test_the_day_under_way_is_left_out_unless_there_is_no_other(month, one_day):
     data = month.data()
     assert (data.last_day, data.newest_day) == (LAST_DAY, LAST_DAY + timedelta(1))
-    assert "Fri 28 June 2024 is not over, and is left out." in notices(data)
+    assert "Fri 28 June 2024 is not over, and is left out." in make_notices(data)
     data = one_day.data(now=datetime(2024, 6, 27, 12))
     assert data.last_day == LAST_DAY
-    assert "Thu 27 June 2024 is not over: its numbers will grow." in notices(data)
+    assert "Thu 27 June 2024 is not over: its numbers will grow." in make_notices(data)
 
 
 def test_headlines_compare_with_the_week_before_or_else_the_day_before(month, one_day):
@@ -74,17 +77,17 @@ def test_headlines_compare_with_the_week_before_or_else_the_day_before(month, on
 
 def test_notices_say_what_is_stale_thin_missing_or_unknown(month):
     data = month.data()
-    assert "There are no listens on Sun 9 June 2024, Mon 10 June 2024." in notices(data)
+    assert "There are no listens on Sun 9 June 2024, Mon 10 June 2024." in make_notices(data)
     late = replace(data, now=NOW + timedelta(hours=30))
-    assert "Nothing has landed for 30 hours: the newest streams came at 2024-06-28 00:32 UTC." in notices(late)
+    assert "Nothing has landed for 30 hours: the newest streams came at 2024-06-28 00:32 UTC." in make_notices(late)
     thin = replace(data, days=[*data.days[:-1], {**data.days[-1], "listen_count": 100}])
-    assert any(notice.startswith("Thu 27 June 2024 looks incomplete: 100 listens") for notice in notices(thin))
+    assert any(notice.startswith("Thu 27 June 2024 looks incomplete: 100 listens") for notice in make_notices(thin))
     unknown = replace(data, genres=[{"track_genre": "unknown", "listen_share": 0.123}])
-    assert "12.3\u202f% of the day's listens are of tracks without a genre in the catalogue." in notices(unknown)
+    assert "12.3\u202f% of the day's listens are of tracks without a genre in the catalogue." in make_notices(unknown)
     lost = replace(data, batches={**data.batches, "listen_count": 0, "duplicate_count": 0})
-    assert any("were rejected or refused: 4,088 of 4,088" in notice for notice in notices(lost))
+    assert any("were rejected or refused: 4,088 of 4,088" in notice for notice in make_notices(lost))
     well = replace(data, newest_day=LAST_DAY, days=data.days[-7:], genres=[])
-    assert notices(well) == []
+    assert make_notices(well) == []
 
 
 def test_what_is_asked_of_the_warehouse_does_not_grow_with_the_history(month):
@@ -114,6 +117,24 @@ def test_it_is_put_where_a_browser_shows_it(stack, month):
     assert published["ContentType"] == "text/html; charset=utf-8"
     assert published["CacheControl"] == "no-cache"
     assert published["Body"].read().decode().startswith("<!doctype html>")
+
+
+def test_it_is_made_without_a_run_too(stack, month):
+    own = {"KPI_LANDING_SCHEMA": month.landing, "KPI_SCHEMA": month.marts}
+    file = make_kpi_page(Stack(stack.state, settings=own))
+    assert read_page(file.read_text(encoding="utf-8")).tables["listen_count"]
+    with pytest.raises(LocalError, match=r"^Redshift says: .*no_such_schema.*`make demo` has one\.$"):
+        make_kpi_page(Stack(stack.state, settings={"KPI_SCHEMA": "no_such_schema"}))
+
+
+def test_pages_are_saved_as_files(stack):
+    for key, body in {"kpis/index.html": b"<!doctype html>KPIs", "docs/index.html": b"<!doctype html>docs"}.items():
+        stack.s3_client.put_object(Bucket="kpi-artifacts", Key=key, Body=body)
+    saved = {name: (file.name, file.read_text()) for name, file in save_pages(stack).items()}
+    assert saved == {
+        "KPI page": ("kpi_page.html", "<!doctype html>KPIs"),
+        "dbt docs": ("dbt_docs.html", "<!doctype html>docs"),
+    }
 
 
 def test_a_bucket_that_is_not_there_is_named(stack, month):

@@ -6,6 +6,8 @@ import re
 import shutil
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -17,6 +19,7 @@ from local.stack import Stack
 from tests import dbt_docs_site
 from tests.expected.comparison import Tables
 from tests.expected.kpis import compare
+from tests.pages.contents import expected_tables, read_page
 from tests.pipeline.warehouse import (
     KPIS,
     dbt,
@@ -215,6 +218,16 @@ def test_second_run_knows_no_password(stack, stack_by_iam, second):
     environ = stack_by_iam.process_env()
     assert not any(stack.client_env()["REDSHIFT_PASSWORD"] in value for value in environ.values())
     assert query(stack, "select 1 from landing.pipeline_runs having count(*) = 2")
+
+
+def test_the_kpi_page_shows_what_the_tables_hold(stack, first):
+    html = stack.s3_client.get_object(Bucket="kpi-artifacts", Key="kpis/index.html")["Body"].read().decode()
+    tables = read_page(html).tables
+    since = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=28)
+    last_day = max(first.contents.listens)
+    expected = expected_tables(partial(query, stack), "landing", "analytics", last_day, since)
+    assert tables == expected
+    assert tables["runs"] and tables["rejects"] and len(tables["artists"]) == 10
 
 
 def test_second_run_gives_what_the_contract_says(second):

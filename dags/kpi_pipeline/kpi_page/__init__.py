@@ -11,8 +11,8 @@ from markupsafe import Markup
 from kpi_pipeline.alerts import one_sentence
 from kpi_pipeline.kpi_page import data, figures, formats
 from kpi_pipeline.kpi_page.changes import headlines
-from kpi_pipeline.kpi_page.notices import notices
-from kpi_pipeline.kpi_page.tables import tables
+from kpi_pipeline.kpi_page.notices import make_notices
+from kpi_pipeline.kpi_page.tables import make_tables
 from kpi_pipeline.landing.errors import STORAGE_ERRORS, LandingError, explain_storage
 from kpi_pipeline.settings import Settings
 
@@ -42,10 +42,10 @@ def render(shown: data.PageData) -> str:
         days_before=formats.spell(len(shown.days) - 1, "day"),
         shown_days=figures.shown_days(shown),
         headlines=headlines(shown),
-        notices=notices(shown),
+        notices=make_notices(shown),
         measures=figures.MEASURES,
         charts=figures.charts(shown),
-        tables=tables(shown),
+        tables=make_tables(shown),
         last_landed=shown.batches["last_loaded_at"],
         built_at=last["built_at"] if last else None,
         nothing=formats.NOTHING,

@@ -17,7 +17,7 @@ _MANY_UNKNOWN = 0.05
 _MANY_LOST = 0.01
 
 
-def notices(data: PageData) -> list[str]:
+def make_notices(data: PageData) -> list[str]:
     """Say what is stale, thin, missing or unknown.
 
     Args:

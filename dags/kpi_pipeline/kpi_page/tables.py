@@ -47,7 +47,7 @@ class Table:
     summary: str = "Table"
 
 
-def tables(data: PageData) -> dict[str, Table]:
+def make_tables(data: PageData) -> dict[str, Table]:
     """Make the page's tables.
 
     Args:
