@@ -110,23 +110,6 @@ def test_the_days_of_dev_are_those_of_the_demo(checkout: Checkout, guided: dict[
     ]
 
 
-def test_an_edit_is_told_with_rows_that_fail_and_its_style(checkout: Checkout, guided: dict[str, str]) -> None:
-    checkout.restore()
-    edit(checkout, "as listen_share,", "* 2 as listen_share,")
-    edit(checkout, "    where rank_tracks.track_rank = 1", "    WHERE rank_tracks.track_rank = 1")
-
-    done = checkout.run("make check")
-
-    checkout.restore()
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "changed: genre_kpis_daily" in done.stderr
-    assert f"{GENRES}:74:5  CP01" in done.stdout
-    # The unit test holds the model back: it is the first to see a wrong formula.
-    assert "genre_kpis_daily_means_weigh_each_listen_once" in done.stdout
-    assert "skipped genre_kpis_daily" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
-
-
 def test_failing_rows_are_a_table(checkout: Checkout, guided: dict[str, str]) -> None:
     checkout.restore()
     yml = GENRES.with_suffix(".yml")
@@ -145,17 +128,22 @@ def test_failing_rows_are_a_table(checkout: Checkout, guided: dict[str, str]) ->
     assert "between 0 and 50" in (checkout.path / compiled[1]).read_text()
 
 
-def test_sql_that_fails_ends_in_the_warehouses_sentence_with_file_and_line(
+def test_sql_that_fails_ends_in_the_warehouses_sentence_with_file_and_line_and_style_is_told(
     checkout: Checkout, guided: dict[str, str]
 ) -> None:
     checkout.restore()
     edit(checkout, "cast(popularity as double precision)", "cast(popularty as double precision)")
+    edit(checkout, "    where rank_tracks.track_rank = 1", "    WHERE rank_tracks.track_rank = 1")
 
-    done = checkout.run("make check MODEL=genre_kpis_daily")
+    done = checkout.run("make check")
 
     checkout.restore()
-    assert done.returncode == 2
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "changed: genre_kpis_daily" in done.stderr
     assert f'failed  {GENRES}:20\n        column "popularty" does not exist' in done.stdout
+    assert "skipped genre_kpis_daily" in done.stdout
+    assert re.search(rf"style +{re.escape(str(GENRES))}:\d+:5 +CP01", done.stdout)
+    assert f"sqlfluff fix {GENRES}" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -199,7 +187,7 @@ def test_compare_finds_each_kind_of_difference(checkout: Checkout, guided: dict[
             "make check MODEL=genre_kpi_daily",
             "no model 'genre_kpi_daily' in dbt_project/models: did you mean genre_kpis_daily",
         ),
-        ("make compare MODEL=dim_users", "there is no dev.dim_users to compare"),
+        ("make compare MODEL=int_batches_due", "there is no dev.int_batches_due to compare"),
         ("make check MODEL=fct_listens TARGET=dev", "takes batches in from the landing tables"),
     ],
 )
