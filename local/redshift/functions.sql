@@ -80,15 +80,18 @@ create function pg_redshift.listagg(list text) returns varchar stable parallel s
   select case when octet_length($1) > 65535 then pg_redshift.fail('54000', 'Result size exceeds LISTAGG limit') else $1 end $$;
 
 -- TRY_CAST (r_TRY_CAST.html); the outer cast to the type is written by the dialect
--- (in PL/pgSQL: an SQL function that is not inlined costs twenty times as much a row)
-create function pg_redshift.try_cast(value text, kind text) returns text strict stable language plpgsql as $$
+-- (in PL/pgSQL: an SQL function that is not inlined costs twenty times as much a row; dates and times come first, since
+-- files are full of them)
+create function pg_redshift.try_cast(value text, kind text) returns text strict stable parallel safe language plpgsql as $$
 begin
-  if kind = 'boolean' then
+  if (kind like 'date%' or kind like 'time%') and value ~ '^ *([0-9]|[A-Za-z]{3,9}[ -])' then
+    return case when pg_postgres.pg_input_is_valid(value, kind) then value end;
+  elsif kind = 'boolean' then
     perform pg_redshift.fail('42846', 'cannot cast type character varying to boolean');
   elsif btrim(value) = '' then
     perform pg_redshift.fail('22023', 'TRY_CAST: the expression cannot contain blank or empty strings');
-  elsif kind ~ '^(date|time)' then
-    if value !~ '^ *([0-9]|[A-Za-z]{3,9}[ -])' then return null; end if;
+  elsif kind like 'date%' or kind like 'time%' then
+    return null;
   elsif kind in ('smallint', 'integer', 'bigint') then
     if value !~ '^ *[-+]?[0-9]+ *$' then return null; end if;
   elsif kind ~ '^numeric' then
@@ -110,8 +113,11 @@ create function pg_redshift.try_cast(value anyelement, kind text) returns text s
 create function getdate() returns timestamp stable parallel safe
   return date_trunc('second', statement_timestamp() at time zone 'UTC');
 create function sysdate() returns timestamp stable parallel safe return now() at time zone 'UTC';
-create function dateadd(part text, number bigint, moment timestamp) returns timestamp immutable strict parallel safe
-  return moment + number * (case part when 'quarter' then interval '3 months' when 'week' then interval '7 days'
+-- The first one is stable, not strict, and names its intervals, so that PostgreSQL can inline it: ten times as fast a row.
+create function dateadd(part text, number bigint, moment timestamp) returns timestamp stable parallel safe
+  return moment + number * (case part when 'day' then interval '1 day' when 'hour' then interval '1 hour'
+    when 'minute' then interval '1 minute' when 'second' then interval '1 second' when 'month' then interval '1 month'
+    when 'year' then interval '1 year' when 'quarter' then interval '3 months' when 'week' then interval '7 days'
     else ('1 ' || part)::interval end);
 create function dateadd(part text, number bigint, moment timestamptz) returns timestamptz immutable strict parallel safe
   return dateadd(part, number, moment at time zone 'UTC') at time zone 'UTC';
