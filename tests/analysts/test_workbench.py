@@ -120,7 +120,7 @@ def test_failing_rows_are_a_table(checkout: Checkout, guided: dict[str, str]) ->
     checkout.restore()
     assert done.returncode == 2, done.stdout + done.stderr
     failed = re.search(
-        r"failed  expression_is_true_genre_kpis_daily_popularity_index\S*: \d+ rows, the first 10:", done.stdout
+        r"failed  genre_kpis_daily_popularity_index_is_from_0_to_100: \d+ rows, the first 10:", done.stdout
     )
     assert failed, done.stdout
     assert re.search(r"listen_date +track_genre +listen_count .*most_popular_track_name", done.stdout)
