@@ -32,7 +32,9 @@ def failed(result) -> set[str]:
 
 def test_a_lost_row_holds_the_kpis_back_until_it_is_accounted_for(pipeline, fresh_stack):
     before = kpi_tables(fresh_stack)
-    pipeline.put("streams/2.csv", streams("u2,t1,2024-06-25 11:00:00", "u3,t1,2024-06-25 12:00:00"))
+    # A second version of a file: what the first one had already is no new listen.
+    again = ("u1,t1,2024-06-24 10:00:00", "u1,t1,2024-06-25 10:00:00")
+    pipeline.put("streams/1.csv", streams(*again, "u2,t1,2024-06-25 11:00:00", "u3,t1,2024-06-25 12:00:00"))
     pipeline.land("streams")
     # One row fewer than the ledger says: as if a row had got lost on the way.
     pipeline.query("delete from landing.streams where user_id = 'u3'")
@@ -46,6 +48,10 @@ def test_a_lost_row_holds_the_kpis_back_until_it_is_accounted_for(pipeline, fres
     assert pipeline.build().success
     after = dict((row[0], row[1:]) for row in kpi_tables(fresh_stack)["listening_kpis_daily"])
     assert [listens for listens, *_ in after.values()] == [1, 3]
+    batches = "select landed_count, listen_count, duplicate_count from analytics.stream_batches order by loaded_at"
+    assert pipeline.query(batches) == [(2, 2, 0), (4, 2, 2)]
+    ledger = "select key, landed_count from landing.loaded_files where table_name = 'streams' order by loaded_at"
+    assert pipeline.query(ledger) == [("streams/1.csv", 2), ("streams/1.csv", 4)]
 
 
 def test_a_kpi_that_fails_its_test_fails_the_next_run_too(pipeline):
