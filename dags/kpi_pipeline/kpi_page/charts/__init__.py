@@ -19,7 +19,7 @@ _VEGA_LITE = "6.4"
 # Where a chart's container is at least as wide as the wide drawing, the page shows that one: see page.css.
 _WIDTHS = {"narrow": 320, "wide": 540}
 # What a row of names beside the bars takes, and what the text at the end of the longest bar or stem needs.
-_NAMES = {"genres": 112, "ranking": 162}
+_NAMES = {"genres": 120, "ranking": 162}
 _ROOM = {"genres": (46, 34), "ranking": (84,)}
 
 
