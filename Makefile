@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks dev check compare demo test soak lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci docs screenshots
+.PHONY: help setup hooks dev check compare demo test soak bench lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci docs screenshots
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ soak: $(STAMP) ## break a multi-day replay at 200 random places and compare (SEE
 	@PYTHONPATH=.:dags $(BIN)/python -m tests.faults.soak --faults $(or $(FAULTS),200) --seed $(or $(SEED),1)
 	@SOAK=1 REPLAY_EXAMPLES=25 $(BIN)/python -m pytest tests/faults/test_replay.py tests/faults/test_whole_run.py \
 		tests/faults/test_one_user.py
+
+bench: $(STAMP) ## measure what README.md quotes and write its table (ONLY=landing,parsing for some; an hour for all)
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 lint: $(STAMP) ## check Python, SQL, YAML, and that every model and column is described and tested
 	@$(BIN)/ruff check --quiet .

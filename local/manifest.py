@@ -1,6 +1,7 @@
 """The dbt manifest that Cosmos renders the DAG from: made by `dbt parse`, again whenever the project differs."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -16,11 +17,15 @@ from local.errors import LocalError
 GENERATED = {"target", "logs", "dbt_packages"}
 # Cosmos hands the second to dbt, which then need not parse the project again in each task.
 ARTIFACTS = ("partial_parse.msgpack", "manifest.json")
+# dbt parses anew where one of these differs: they are what the DAG's tasks give, where a run asks for no rebuild.
+PROFILE, TARGET = "streaming_kpis", "local"
+VARS = {"rebuild_from": "", "rebuild_to": "", "test_scope": "run"}
 
 
 def fingerprint(project: Path = DBT_PROJECT) -> str:
-    """Hash all that the manifest depends on: the project's files and dbt's versions."""
-    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-redshift')}".encode())
+    """Hash all that the manifest depends on: the project's files, what dbt is told, and dbt's versions."""
+    told = f"{PROFILE} {TARGET} {json.dumps(VARS)}"
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-redshift')} {told}".encode())
     for file in sorted(project.rglob("*")):
         path = file.relative_to(project)
         if file.is_file() and path.parts[0] not in GENERATED and not path.name.startswith("."):
@@ -56,7 +61,8 @@ def refresh(env: Mapping[str, str], project: Path = DBT_PROJECT) -> bool:
         made_from = fingerprint(project)
         with tempfile.TemporaryDirectory(prefix="kpi-dbt-parse-") as scratch:
             command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", "parse"]
-            command += ["--project-dir", str(project), "--profiles-dir", str(project), "--target", "local"]
+            command += ["--project-dir", str(project), "--profiles-dir", str(project)]
+            command += ["--profile", PROFILE, "--target", TARGET, "--vars", json.dumps(VARS), "--no-static-parser"]
             command += ["--target-path", f"{scratch}/target", "--log-path", f"{scratch}/logs"]
             result = subprocess.run(command, env=dict(env), capture_output=True, text=True, cwd=project)
             if result.returncode != 0:

@@ -15,11 +15,14 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterable
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, quote, unquote
+from xml.sax.saxutils import escape
 
 from moto.core.utils import utcnow
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -77,14 +80,14 @@ class Disk:
             keys = self.backend.buckets[bucket_name].keys
             names = {key_name} if key_name in keys else set(keys)
             for name in names:
-                self._store(directory / _file_name(name), keys[name])
+                self._store(directory / file_name(name), keys[name])
             if key_name is None:
-                wanted = {_file_name(name) for name in keys if isinstance(keys[name], FakeKey)}
+                wanted = {file_name(name) for name in keys if isinstance(keys[name], FakeKey)}
                 for file in directory.iterdir():
                     if file.name not in wanted:
                         file.unlink()
             elif key_name not in keys:
-                (directory / _file_name(key_name)).unlink(missing_ok=True)
+                (directory / file_name(key_name)).unlink(missing_ok=True)
 
     def _store(self, file: Path, key: Any) -> None:
         if not isinstance(key, FakeKey):  # a delete marker
@@ -101,13 +104,88 @@ class Disk:
                 if json.loads(stored.readline()) == head:
                     return
         draft = file.with_suffix(".tmp")
-        with draft.open("wb") as stored:
-            stored.write(json.dumps(head).encode() + b"\n")
-            stored.write(key.value)
+        write_object(draft, head, key.value)
         draft.replace(file)
 
 
-def _file_name(key: str) -> str:
+def write_object(file: Path, head: dict[str, Any], value: bytes) -> None:
+    """Write an object's file: its attributes as a line, then its bytes."""
+    with file.open("wb") as stored:
+        stored.write(json.dumps(head).encode() + b"\n")
+        stored.write(value)
+
+
+class Listings:
+    """Answers to ListObjectsV2: moto sorts and describes all of a bucket's keys anew for each page, seconds in all.
+
+    What has a delimiter, an owner or no such bucket is left to moto.
+    """
+
+    OPTIONS = frozenset(
+        ["list-type", "prefix", "start-after", "continuation-token", "max-keys", "encoding-type", "delimiter"]
+    )
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._names: dict[str, list[str]] = {}
+        self._writes = 0
+
+    def forget(self, bucket_name: str) -> None:
+        """Sort a bucket's keys anew with the next listing: it was written to."""
+        self._writes += 1
+        self._names.pop(bucket_name, None)
+
+    def answer(self, bucket_name: str, query: str) -> bytes | None:
+        """Return a page as XML; None where moto has to answer."""
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        bucket = self._disk.backend.buckets.get(bucket_name)
+        if bucket is None or options.get("list-type") != "2" or options.get("delimiter"):
+            return None
+        if not options.keys() <= self.OPTIONS or options.get("continuation-token") == "":
+            return None
+        prefix, most = options.get("prefix", ""), min(int(options.get("max-keys", "1000")), 1000)
+        token = options.get("continuation-token")
+        after = urlsafe_b64decode(token).decode() if token else options.get("start-after", "")
+        page = self._page(bucket, prefix, after, most)
+        shown = quote if options.get("encoding-type") == "url" else escape
+        lines = [f"<Contents>{_described(key, shown)}</Contents>" for key in page[:most]]
+        more = len(page) > most > 0
+        lines += [f"<Name>{bucket_name}</Name><Prefix>{shown(prefix)}</Prefix><MaxKeys>{most}</MaxKeys>"]
+        lines += [f"<KeyCount>{len(page[:most])}</KeyCount><IsTruncated>{str(more).lower()}</IsTruncated>"]
+        lines += ["<EncodingType>url</EncodingType>"] if shown is quote else []
+        if more:
+            following = urlsafe_b64encode(page[most - 1].name.encode()).decode()
+            lines.append(f"<NextContinuationToken>{following}</NextContinuationToken>")
+        root = '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        return f'<?xml version="1.0" encoding="UTF-8"?>{root}{"".join(lines)}</ListBucketResult>'.encode()
+
+    def _page(self, bucket: Any, prefix: str, after: str, most: int) -> list[FakeKey]:
+        """Return the next keys, one more than a page has where there are more."""
+        names = self._names.get(bucket.name)
+        if names is None:
+            writes, names = self._writes, sorted(bucket.keys)
+            if writes == self._writes:  # or else a key that came while they were sorted may be missing
+                self._names[bucket.name] = names
+        page: list[FakeKey] = []
+        for position in range(max(bisect_left(names, prefix), bisect_right(names, after) if after else 0), len(names)):
+            if not names[position].startswith(prefix) or len(page) > most:
+                break
+            key = bucket.keys.get(names[position])
+            page += [key] if isinstance(key, FakeKey) else []  # neither deleted meanwhile nor a delete marker
+        return page
+
+
+def _described(key: FakeKey, shown: Callable[[str], str]) -> str:
+    changed = f"{key.last_modified:%Y-%m-%dT%H:%M:%S}.000Z"
+    etag = escape(key.etag, {'"': "&quot;"})
+    return (
+        f"<Key>{shown(key.name)}</Key><LastModified>{changed}</LastModified><ETag>{etag}</ETag><Size>{key.size}</Size>"
+        f"<StorageClass>{key.storage_class}</StorageClass>"
+    )
+
+
+def file_name(key: str) -> str:
+    """Return the name of an object's file."""
     # A key may be longer than a file name and hold any character.
     return hashlib.sha256(key.encode()).hexdigest()
 
@@ -118,15 +196,22 @@ class DurableS3:
     def __init__(self, app: Any, disk: Disk) -> None:
         self.app = app
         self.disk = disk
+        self.listings = Listings(disk)
 
     def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
+        path = unquote(environ.get("RAW_URI", environ["PATH_INFO"]).split("?")[0]).lstrip("/")
+        bucket, _, key = path.partition("/")
+        if environ["REQUEST_METHOD"] == "GET" and bucket and not key:
+            page = self.listings.answer(bucket, environ.get("QUERY_STRING", ""))
+            if page is not None:
+                start_response("200 OK", [("Content-Type", "application/xml"), ("Content-Length", str(len(page)))])
+                return [page]
         response = self.app(environ, start_response)
         if environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE"):
-            path = unquote(environ.get("RAW_URI", environ["PATH_INFO"]).split("?")[0]).lstrip("/")
-            bucket, _, key = path.partition("/")
             if bucket in self.disk.backend.buckets or (bucket and (self.disk.root / bucket).is_dir()):
                 self.disk.mirror(bucket, key or None)
+            self.listings.forget(bucket)
         return response
 
 

@@ -35,6 +35,7 @@ class Settings:
     landing_schema: str  # KPI_LANDING_SCHEMA ("landing")
     schema: str  # KPI_SCHEMA ("analytics"): where dbt builds
     allow_smaller_snapshots: bool  # KPI_ALLOW_SMALLER_SNAPSHOTS (false): take a songs.csv or users.csv that shrank
+    listing_window_days: int  # KPI_LISTING_WINDOW_DAYS (0): list streams/<date> keys of so many days; 0 for all keys
     schedule: str | None  # KPI_SCHEDULE ("@daily"): a cron expression; "none" for runs by hand only
     retries: int  # KPI_RETRIES (3): of each task
     retry_delay: timedelta  # KPI_RETRY_DELAY_SECONDS (60): before the first retry; doubled for each further one
@@ -106,6 +107,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         landing_schema=matching("KPI_LANDING_SCHEMA", "landing", _IDENTIFIER, "a schema name in lower case"),
         schema=matching("KPI_SCHEMA", "analytics", _IDENTIFIER, "a schema name in lower case"),
         allow_smaller_snapshots=flag("KPI_ALLOW_SMALLER_SNAPSHOTS"),
+        listing_window_days=number("KPI_LISTING_WINDOW_DAYS", 0),
         schedule=None if schedule.lower() == "none" else _checked_schedule(schedule),
         retries=number("KPI_RETRIES", 3),
         retry_delay=seconds("KPI_RETRY_DELAY_SECONDS", 60),

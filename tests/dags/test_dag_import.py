@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from local import manifest
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 IMPORT = """
@@ -28,6 +30,7 @@ dag = streaming_kpis.dag
 print(json.dumps({
     "tasks": {task.task_id: {"pool": task.pool, "retries": task.retries, "upstream": sorted(task.upstream_task_ids)}
               for task in dag.tasks},
+    "dbt": [[task.vars, task.profile_config.profile_name] for task in dag.tasks if getattr(task, "vars", None)],
     "slow": sorted({"boto3", "botocore", "dbt", "fastapi", "redshift_connector"} & (set(sys.modules) - before)),
     "max_active_runs": dag.max_active_runs, "catchup": dag.catchup, "doc": dag.doc_md, "params": list(dag.params),
 }))
@@ -110,6 +113,15 @@ def test_every_dbt_task_waits_for_the_one_slot_of_its_pool(imported):
     dbt_tasks = {name: task for name, task in imported["tasks"].items() if name.startswith("transform.")}
     assert dbt_tasks
     assert {task["pool"] for task in dbt_tasks.values()} == {"transform"}
+
+
+def test_dbt_need_not_parse_what_the_manifest_was_parsed_from(imported):
+    """Dbt parses anew where vars or the profile differ from those of partial_parse.msgpack, beside the manifest."""
+    assert imported["dbt"]
+    for variables, profile in imported["dbt"]:
+        rendered = {name: "" if value.startswith("{{ params.") else value for name, value in variables.items()}
+        assert rendered == manifest.VARS
+        assert profile == manifest.PROFILE
 
 
 def test_every_model_is_a_task(imported):

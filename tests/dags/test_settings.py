@@ -14,6 +14,7 @@ def test_defaults():
     assert settings.retry_delay == timedelta(minutes=1)
     assert settings.allow_smaller_snapshots is False
     assert settings.dbt_target == "prod"
+    assert settings.listing_window_days == 0
 
 
 @pytest.mark.parametrize("given", ["drop", "/drop", "drop/", "/drop/"])
@@ -36,6 +37,7 @@ def test_no_schedule(given):
         ("KPI_LANDING_SCHEMA", 'landing"; drop'),
         ("KPI_SCHEMA", "Analytics"),
         ("KPI_RETRIES", "some"),
+        ("KPI_LISTING_WINDOW_DAYS", "a week"),
         ("KPI_RETRY_DELAY_SECONDS", "-1"),
         ("KPI_TASK_TIMEOUT_SECONDS", "1h"),
         ("KPI_ALLOW_SMALLER_SNAPSHOTS", "maybe"),

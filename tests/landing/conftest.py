@@ -9,7 +9,7 @@ import pytest
 from local.stack import Stack
 from tests.faults.in_process import Pipeline
 
-TABLES = ("streams", "songs", "users", "loaded_files", "refused_lines")
+TABLES = ("streams", "songs", "users", "loaded_files", "refused_lines", "whole_listings")
 
 
 @pytest.fixture(scope="module")

@@ -67,3 +67,26 @@ def test_a_deleted_bucket_stays_deleted(stopped_and_started: Stack) -> None:
     s3 = restart(stopped_and_started)
 
     assert "short-lived" not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+
+
+def test_a_listing_is_in_order_page_by_page_and_knows_the_last_write(stack: Stack) -> None:
+    s3, bucket = stack.s3_client, "listings"
+    s3.create_bucket(Bucket=bucket)
+    names = ["a/1", "a/2", "a/10", "a/é", "a0", "b/1", "a/\U0001f3b5"]
+
+    def listed(**options: Any) -> list[str]:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, PaginationConfig={"PageSize": 2}, **options)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
+    for name in names:
+        s3.put_object(Bucket=bucket, Key=name, Body=b"")
+    assert listed() == sorted(names)
+    assert listed(Prefix="a/") == ["a/1", "a/10", "a/2", "a/é", "a/\U0001f3b5"]
+    assert listed(Prefix="a/", StartAfter="a/10") == ["a/2", "a/é", "a/\U0001f3b5"]
+    assert listed(Prefix="a/", StartAfter="a/11") == ["a/2", "a/é", "a/\U0001f3b5"]
+    s3.delete_object(Bucket=bucket, Key="a/2")
+    s3.put_object(Bucket=bucket, Key="a/3", Body=b"")
+    assert listed(Prefix="a/") == ["a/1", "a/10", "a/3", "a/é", "a/\U0001f3b5"]
+    assert listed(Prefix="c") == []
+    folders = s3.list_objects_v2(Bucket=bucket, Delimiter="/")
+    assert [folder["Prefix"] for folder in folders["CommonPrefixes"]] == ["a/", "b/"]

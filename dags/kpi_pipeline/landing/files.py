@@ -15,11 +15,12 @@ from kpi_pipeline.landing.tables import Table
 
 _HEADER_BYTES = 64 * 1024
 _RAW_LINE_BYTES = 16_000
+_MOST_NAMED = 5
 MOST_REFUSED_LINES = 100_000
 """COPY's own limit, MAXERROR: a load that has more refused lines is rolled back whatever its size."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File:
     """A version of an object in the raw bucket.
 
@@ -41,32 +42,47 @@ class File:
         return f"s3://{self.bucket}/{self.key}"
 
 
-def list_files(s3: Any, bucket: str, prefix: str, table: Table) -> tuple[list[File], list[str]]:
-    """List the objects of a table.
+class Listing:
+    """The objects of a table, listed page by page while somebody iterates: a bucket may hold more than memory does.
 
     Args:
         s3: A boto3 S3 client.
         bucket: The raw bucket.
         prefix: What stands before the keys; empty, or ending in "/".
         table: The landing table.
+        start_after: List only keys that S3 sorts after this one; empty for all.
 
-    Returns:
-        Its files, by key, and the keys beside them that are none (other endings, say).
+    Attributes:
+        file_count: The files met so far.
+        other_count: The objects beside them that are none (other endings, say).
+        others: The keys of the first few of these.
 
-    Raises:
+    Raises, while it is iterated:
         LandingError: There is no such bucket, or no access to it.
         TransientLandingError: S3 did not answer, or with an error of its own.
     """
-    found, others = [], []
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix + table.listing)
-    with _asking(f"s3://{bucket}/{prefix}"):
-        for page in pages:
-            for entry in page.get("Contents", ()):
-                if table.keys.fullmatch(entry["Key"][len(prefix) :]):
-                    found.append(File(bucket, entry["Key"], entry["ETag"].strip('"'), entry["Size"]))
-                else:
-                    others.append(entry["Key"])
-    return found, others
+
+    def __init__(self, s3: Any, bucket: str, prefix: str, table: Table, start_after: str = "") -> None:
+        """Keep what to list; nothing is asked for yet."""
+        self._s3, self._bucket, self._prefix, self._table = s3, bucket, prefix, table
+        self.start_after = start_after
+        self.file_count, self.other_count, self.others = 0, 0, list[str]()
+
+    def __iter__(self) -> Iterator[File]:
+        """Yield the table's files, by key."""
+        where = {"Bucket": self._bucket, "Prefix": self._prefix + self._table.listing}
+        if self.start_after:
+            where["StartAfter"] = self.start_after
+        with _asking(f"s3://{self._bucket}/{self._prefix}"):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(**where):
+                for entry in page.get("Contents", ()):
+                    key = entry["Key"]
+                    if self._table.keys.fullmatch(key[len(self._prefix) :]):
+                        self.file_count += 1
+                        yield File(self._bucket, key, entry["ETag"].strip('"'), entry["Size"])
+                    else:
+                        self.other_count += 1
+                        self.others += [key] if len(self.others) < _MOST_NAMED else []
 
 
 def read_header(s3: Any, file: File, table: Table) -> tuple[str, ...]:

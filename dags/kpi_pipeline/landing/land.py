@@ -6,18 +6,20 @@ import logging
 import time
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kpi_pipeline.landing import files as s3_files
 from kpi_pipeline.landing.errors import LandingError
 from kpi_pipeline.landing.files import File, Manifest
 from kpi_pipeline.landing.tables import TABLES, Table
-from kpi_pipeline.landing.warehouse import CopyFailed, LoadedFile, Refusal, Warehouse
+from kpi_pipeline.landing.warehouse import ALL_KEYS, CopyFailed, LoadedFile, Refusal, Warehouse
 from kpi_pipeline.settings import Settings
 
 log = logging.getLogger("airflow.task")
 
-_MOST_NAMED = 5
+# Less than a day, so that a daily run, which starts now earlier and now later, lists everything each time.
+_WHOLE_LISTING_HOURS = 20
 
 
 def land(table_name: str, settings: Settings, s3: Any, warehouse: Warehouse) -> int | None:
@@ -39,26 +41,48 @@ def land(table_name: str, settings: Settings, s3: Any, warehouse: Warehouse) -> 
     table, started = TABLES[table_name], time.monotonic()
     source = f"s3://{settings.raw_bucket}/{settings.raw_prefix}"
     log.info("kpi_pipeline: landing %s from %s", table.name, source)
-    listed, others = s3_files.list_files(s3, settings.raw_bucket, settings.raw_prefix, table)
-    if others:
-        log.info("kpi_pipeline: %s: %d other objects ignored: %s", table.name, len(others), _some(others))
-    while new := warehouse.keep_new(table, listed):
+    start_after = _start_after(table, settings, warehouse)
+    listing = s3_files.Listing(s3, settings.raw_bucket, settings.raw_prefix, table, start_after)
+    new, landed = warehouse.keep_new(table, listing, (start_after, ALL_KEYS[1])), None
+    if listing.other_count:
+        log.info("kpi_pipeline: %s: %d other objects ignored: %s", table.name, listing.other_count, _some(listing))
+    while new and landed is None:
         manifests = _write_manifests(s3, settings, table, new)
         with warehouse.transaction():
             warehouse.lock(table)
             # Another run may have loaded some of them while this one waited: all that a manifest names must be new.
-            if warehouse.keep_new(table, new) != new:
+            keys = [file.key for file in new]
+            still_new = warehouse.keep_new(table, new, (min(keys), max(keys)))
+            if still_new != new:
                 log.info("kpi_pipeline: %s: another run has just loaded files; looking again", table.name)
+                new = still_new
                 continue
-            loaded = _load(table, settings, s3, warehouse, manifests)
-        rows, refused = sum(file.landed_count for file in loaded), sum(len(file.refusals) for file in loaded)
-        log.info(
-            "kpi_pipeline: %s: landed %d rows of %d files, %d lines refused, in %.1f s",
-            *(table.name, rows, len(loaded), refused, time.monotonic() - started),
-        )
-        return rows
-    log.info("kpi_pipeline: %s: nothing new among %d files", table.name, len(listed))
-    return None
+            landed = _load(table, settings, s3, warehouse, manifests)
+    if settings.listing_window_days and not table.is_snapshot and not start_after:
+        warehouse.record_whole_listing(table)
+    if landed is None:
+        log.info("kpi_pipeline: %s: nothing new among %d files", table.name, listing.file_count)
+        return None
+    rows, refused = sum(file.landed_count for file in landed), sum(len(file.refusals) for file in landed)
+    log.info(
+        "kpi_pipeline: %s: landed %d rows of %d files, %d lines refused, in %.1f s",
+        *(table.name, rows, len(landed), refused, time.monotonic() - started),
+    )
+    return rows
+
+
+def _start_after(table: Table, settings: Settings, warehouse: Warehouse) -> str:
+    """Return the key that a listing starts after; empty where it has to meet every object.
+
+    A file may come late under the key of a day long past, or replace one there, and S3 can't be asked for what changed:
+    only a listing of everything finds it. That is done once a day; in between, a window of days is enough.
+    """
+    if table.is_snapshot or not settings.listing_window_days:
+        return ""
+    if not warehouse.is_listed_whole(table, _WHOLE_LISTING_HOURS):
+        return ""
+    first = datetime.now(UTC).date() - timedelta(days=settings.listing_window_days)
+    return f"{settings.raw_prefix}{table.listing}/{first}"
 
 
 def _write_manifests(s3: Any, settings: Settings, table: Table, new: list[File]) -> list[Manifest]:
@@ -179,6 +203,6 @@ def _with_raw_lines_of(s3: Any, file: LoadedFile) -> LoadedFile:
     return replace(file, refusals=tuple(refusals), line_count=file.line_count + len(refusals) - len(file.refusals))
 
 
-def _some(names: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_MOST_NAMED])
-    return shown if len(names) <= _MOST_NAMED else f"{shown} ..."
+def _some(listing: s3_files.Listing) -> str:
+    shown = ", ".join(repr(name) for name in listing.others)
+    return shown if listing.other_count <= len(listing.others) else f"{shown} ..."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,8 @@ from kpi_pipeline.landing.tables import Table
 from kpi_pipeline.sql import render
 
 _ROWS_AN_INSERT = 500
+ALL_KEYS = ("", "\U0010ffff")
+"""The lowest and the highest key: Redshift compares bytes, and so does S3 when it sorts."""
 
 
 @dataclass(frozen=True)
@@ -92,19 +94,34 @@ class Warehouse:
                 f"their time: nothing was loaded, and the next try has another time."
             )
 
-    def keep_new(self, table: Table, files: list[File]) -> list[File]:
-        """Return the files that are to be loaded.
+    def keep_new(self, table: Table, files: Iterable[File], keys: tuple[str, str] = ALL_KEYS) -> list[File]:
+        """Return the files that are to be loaded; the ledger is read first, then the files are met one by one.
 
         Of a snapshot, a version that is not its key's newest (A, B, then A again are three loads); of streams, a
         version that never landed.
+
+        Args:
+            table: The landing table.
+            files: Its files; they may be listed while this runs.
+            keys: The lowest and the highest key that they may have: the ledger is read no further.
         """
         query = "newest_versions" if table.is_snapshot else "loaded_versions"
-        versions = {(row[0], row[1]) for row in self._query(query, table=table.name)}
+        versions = {(row[0], row[1]) for row in self._query(query, *keys, table=table.name)}
         return [file for file in files if (file.key, file.etag) not in versions]
+
+    def is_listed_whole(self, table: Table, hours: int) -> bool:
+        """Whether every object of the table was looked at within the last hours."""
+        return bool(self._query("whole_listings", table=table.name, hours=hours)[0][0])
+
+    def record_whole_listing(self, table: Table) -> None:
+        """Write down that every object of the table was looked at, and what was new among them has landed."""
+        with self.transaction():
+            self._execute(f"delete from {self._schema}.whole_listings where table_name = %s", table.name)
+            self._insert("whole_listings", [{"table_name": table.name}])
 
     def count_of_newest(self, table: Table) -> int | None:
         """Return the rows that the newest version of a snapshot had, or None where none has landed."""
-        rows = self._query("newest_versions", table=table.name)
+        rows = self._query("newest_versions", *ALL_KEYS, table=table.name)
         return int(max(rows, key=lambda row: row[3])[2]) if rows else None
 
     def delete_rows(self, table: Table) -> None:
@@ -222,9 +239,9 @@ class Warehouse:
             statement = f"insert into {self._schema}.{table} ({', '.join(part[0])}) values {values}"
             self._execute(statement, *(value for row in part for value in row.values()))
 
-    def _query(self, query: str, **names: object) -> list[Any]:
+    def _query(self, query: str, *parameters: Any, **names: object) -> list[Any]:
         with self._connection.cursor() as cursor:
-            cursor.execute(render(query, schema=self._schema, **names))
+            cursor.execute(render(query, schema=self._schema, **names), parameters)
             return list(cursor.fetchall())
 
     def _execute(self, statement: str, *parameters: Any) -> None:

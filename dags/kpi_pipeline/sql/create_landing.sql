@@ -87,6 +87,12 @@ create table if not exists {{ schema }}.pipeline_runs (
     seconds double precision not null
 ) diststyle all sortkey (started_at);
 
+-- When every object of a table was last looked at, where runs list the newest ones only (KPI_LISTING_WINDOW_DAYS).
+create table if not exists {{ schema }}.whole_listings (
+    table_name varchar(16) not null,
+    listed_at timestamp not null default sysdate
+) diststyle all;
+
 -- Empty for ever. Loads of a table wait for one another at its lock, and readers of the table wait for nobody.
 create table if not exists {{ schema }}.lock_streams (nothing boolean) diststyle all;
 create table if not exists {{ schema }}.lock_songs (nothing boolean) diststyle all;

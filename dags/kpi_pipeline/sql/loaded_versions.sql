@@ -1,6 +1,8 @@
--- Every version that ever landed.
+-- Every version that ever landed, of the keys in question.
 select
     key,
     etag
 from {{ schema }}.loaded_files
-where table_name = '{{ table }}';
+where
+    table_name = '{{ table }}'
+    and key between %s and %s;

@@ -10,7 +10,9 @@ number_versions as (
         copy_id,
         row_number() over (partition by key order by copy_id desc) as version_number
     from {{ schema }}.loaded_files
-    where table_name = '{{ table }}'
+    where
+        table_name = '{{ table }}'
+        and key between %s and %s
 
 )
 
