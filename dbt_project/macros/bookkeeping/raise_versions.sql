@@ -18,14 +18,16 @@
     {% endif %}
 {% endmacro %}
 
+{#- Only a catalogue with new tracks is worth a look at all listens, and most runs have none. -#}
 {% macro raise_versions_of_new_tracks() %}
-    {{ raise_versions_of_days(
-        'select distinct listens.listen_date from ' ~ ref('fct_listens') ~ ' as listens'
-        ~ ' inner join ' ~ this ~ ' as songs on listens.track_id = songs.track_id'
-        ~ ' where songs.known_since = songs.loaded_at and songs.loaded_at not in'
-        ~ " (select loaded_at from " ~ source('bookkeeping', 'transformed_batches')
-        ~ " where model_name = '" ~ this.name ~ "')"
-    ) }}
+    {% set new_tracks = 'songs.known_since = songs.loaded_at and songs.loaded_at not in ' ~ recorded_snapshots() %}
+    {% set any_new = run_query('select 1 from ' ~ this ~ ' as songs where ' ~ new_tracks ~ ' limit 1') %}
+    {% if any_new | length %}
+        {{ raise_versions_of_days(
+            'select distinct listens.listen_date from ' ~ ref('fct_listens') ~ ' as listens'
+            ~ ' inner join ' ~ this ~ ' as songs on listens.track_id = songs.track_id where ' ~ new_tracks
+        ) }}
+    {% endif %}
 {% endmacro %}
 
 {% macro raise_versions_of_days_asked_for() %}

@@ -37,9 +37,12 @@
 
 {#- MERGE never deletes: a genre that was corrected, or an artist who fell out of the ten, would stay behind. -#}
 {% macro delete_rows_of_rebuilt_days() %}
-    delete from {{ this }}
-    where listen_date in (select listen_date from {{ ref('int_days_due') }} where model_name = '{{ this.name }}')
-        and built_at <> {{ build_time() }}
+    {% set days = due_days() %}
+    {% if days %}
+        delete from {{ this }}
+        where {{ in_list('listen_date', days, 'date') }}
+            and built_at <> {{ build_time() }}
+    {% endif %}
 {% endmacro %}
 
 {#- One time for all that a dbt command builds, so that a row tells whether this command wrote it. -#}

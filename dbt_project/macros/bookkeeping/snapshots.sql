@@ -8,10 +8,11 @@
     {%- if is_incremental() -%}{{ column }} not in {{ recorded_snapshots() }}{%- else -%}true{%- endif -%}
 {%- endmacro %}
 
-{#- Every track of the newest snapshot was just merged, so a row of an older one is of a track that vanished. -#}
-{% macro delete_rows_of_older_snapshots() %}
+{#- Every row of the newest snapshot was just written, so a row of an older one is of a track that vanished, or that has
+    other artists now. -#}
+{% macro delete_rows_of_other_snapshots(newest) %}
     delete from {{ this }}
-    where loaded_at not in (select loaded_at from {{ source('landing', 'songs') }})
+    where loaded_at not in (select loaded_at from {{ newest }})
 {% endmacro %}
 
 {% macro record_snapshot() %}

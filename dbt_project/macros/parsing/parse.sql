@@ -19,3 +19,9 @@
         when trim({{ column }}) ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' then try_cast(trim({{ column }}) as date)
     end
 {%- endmacro %}
+
+{% macro select_digits() -%}
+    {%- for digit in range(10) -%}
+        select {{ digit }} as digit {{ 'union all ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}

@@ -1,19 +1,26 @@
-{{ config(dist='all', sort='track_id') }}
+{{
+    config(
+        materialized='incremental',
+        unique_key='loaded_at',
+        sort='track_id',
+        dist='all',
+        pre_hook='{{ open_transaction() }}',
+        post_hook=["{{ delete_rows_of_other_snapshots(ref('dim_songs')) }}", '{{ record_snapshot() }}'],
+    )
+}}
 
 with
 
 songs as (
 
     select * from {{ ref('dim_songs') }}
+    where {{ is_new_snapshot('loaded_at') }}
 
 ),
 
 list_digits as (
 
-    {% for digit in range(10) -%}
-        select {{ digit }} as digit
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+    {{ select_digits() }}
 
 ),
 
@@ -22,16 +29,10 @@ count_artists as (
     select
         track_id,
         artists,
+        loaded_at,
         regexp_count(artists, ';') + 1 as artist_count
     from songs
     where artists is not null
-
-),
-
-find_longest_credit as (
-
-    select max(artist_count) as artist_count
-    from count_artists
 
 ),
 
@@ -47,9 +48,9 @@ number_positions as (
 
 keep_positions_in_use as (
 
-    select number_positions.artist_position
+    select artist_position
     from number_positions
-    inner join find_longest_credit on number_positions.artist_position <= find_longest_credit.artist_count
+    where artist_position <= (select max(count_artists.artist_count) from count_artists)
 
 ),
 
@@ -57,6 +58,7 @@ split_credits as (
 
     select
         count_artists.track_id,
+        count_artists.loaded_at,
         {{ trim_text("split_part(count_artists.artists, ';', keep_positions_in_use.artist_position)") }} as artist_name
     from count_artists
     inner join keep_positions_in_use on count_artists.artist_count >= keep_positions_in_use.artist_position
@@ -67,7 +69,8 @@ keep_each_name_once as (
 
     select distinct
         track_id,
-        artist_name
+        artist_name,
+        loaded_at
     from split_credits
     where artist_name is not null
 

@@ -8,7 +8,7 @@
         dist='all',
         pre_hook='{{ open_transaction() }}',
         post_hook=[
-            '{{ delete_rows_of_older_snapshots() }}',
+            "{{ delete_rows_of_other_snapshots(source('landing', 'songs')) }}",
             '{{ raise_versions_of_new_tracks() }}',
             '{{ record_snapshot() }}',
         ],

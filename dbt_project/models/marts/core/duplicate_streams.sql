@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key='loaded_at',
+        incremental_predicates=["{{ is_due_batch('DBT_INTERNAL_DEST.loaded_at') }}"],
         sort='loaded_at',
         dist='even',
         tags=['by_batch'],

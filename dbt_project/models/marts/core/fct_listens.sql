@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='merge',
         unique_key=['listen_date', 'listen_time', 'user_id', 'track_id'],
+        incremental_predicates=["{{ is_day_of_due_batch('DBT_INTERNAL_DEST.listen_date') }}"],
         sort=['listen_date', 'loaded_at'],
         dist='track_id',
         tags=['by_batch'],
