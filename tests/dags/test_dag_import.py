@@ -58,7 +58,8 @@ def import_dag(dags: Path, tmp_path: Path, code: str = IMPORT, **environment: st
     own = {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
-        "PYTHONPYCACHEPREFIX": str(tmp_path / "pycache"),
+        # The folder stays as it is; a cache elsewhere would have all of Airflow compiled anew for each import.
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
     return subprocess.run(
         [sys.executable, "-c", code, str(dags)],

@@ -106,7 +106,7 @@ class Warehouse:
             keys: The lowest and the highest key that they may have: the ledger is read no further.
         """
         query = "newest_versions" if table.is_snapshot else "loaded_versions"
-        versions = {(row[0], row[1]) for row in self._query(query, *keys, table=table.name)}
+        versions = {(row[0], row[1]) for row in self._versions(query, table, keys)}
         return [file for file in files if (file.key, file.etag) not in versions]
 
     def is_listed_whole(self, table: Table, hours: int) -> bool:
@@ -121,7 +121,7 @@ class Warehouse:
 
     def count_of_newest(self, table: Table) -> int | None:
         """Return the rows that the newest version of a snapshot had, or None where none has landed."""
-        rows = self._query("newest_versions", *ALL_KEYS, table=table.name)
+        rows = self._versions("newest_versions", table, ALL_KEYS)
         return int(max(rows, key=lambda row: row[3])[2]) if rows else None
 
     def delete_rows(self, table: Table) -> None:
@@ -238,6 +238,9 @@ class Warehouse:
             values = ", ".join([f"({', '.join(['%s'] * len(part[0]))})"] * len(part))
             statement = f"insert into {self._schema}.{table} ({', '.join(part[0])}) values {values}"
             self._execute(statement, *(value for row in part for value in row.values()))
+
+    def _versions(self, query: str, table: Table, keys: tuple[str, str]) -> list[Any]:
+        return self._query(query, *keys, table=table.name, lowest_key="%s", highest_key="%s")
 
     def _query(self, query: str, *parameters: Any, **names: object) -> list[Any]:
         with self._connection.cursor() as cursor:

@@ -5,4 +5,4 @@ select
 from {{ schema }}.loaded_files
 where
     table_name = '{{ table }}'
-    and key between %s and %s;
+    and key between {{ lowest_key }} and {{ highest_key }};
