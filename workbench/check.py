@@ -40,7 +40,7 @@ def check(warehouse: Warehouse, names: Sequence[str], lint: Lint) -> bool:
         WorkbenchError: dbt can't read the project, or can't reach the warehouse.
     """
     began = time.monotonic()
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)
     dbt = Dbt(warehouse.target, warehouse.environ, lambda name, data: _tell(console, name, data))
     with warehouse.lock:
         words = selection(names, warehouse)

@@ -31,7 +31,7 @@ def compare(warehouse: Warehouse, model: str, key: Sequence[str]) -> bool:
     Raises:
         WorkbenchError: The model is not in both schemas, or has no key.
     """
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)
     production = _production_schema(warehouse, model)
     dbt = Dbt(warehouse.target, warehouse.environ)
     arguments = f"{model!r}, {production!r}, key={list(key) or None!r}"
