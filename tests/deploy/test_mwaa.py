@@ -21,6 +21,7 @@ NAMES = {
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
     "AllowSmallerSnapshots": "true",
+    "ListingWindowDays": "7",
     "ArtifactBucket": "artifacts",
     "CopyRoleArn": "arn:aws:iam::123456789012:role/copy",
     "Environment": "test",
