@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
+from collections.abc import Callable
 from datetime import date, timedelta
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import pytest
 
 from local.stack import Stack
+from tests.faults.airflow_tasks import Tasks
 from tests.faults.in_process import Pipeline
 from tests.faults.redshift_proxy import At, RedshiftProxy, text
+from tests.faults.s3_proxy import S3Proxy
 from tests.faults.world import World, assert_sound, batches_due, days_due, kpis
 
 SERIALIZABLE = "1023: Serializable isolation violation on table - 100123"
@@ -197,3 +203,64 @@ def test_an_older_batch_that_commits_late_is_taken_in_and_unknown_tracks_are_not
     built = pipeline.query("select * from analytics.listening_kpis_daily order by 1")
     assert pipeline.models().success
     assert pipeline.query("select * from analytics.listening_kpis_daily order by 1") == built
+
+
+def killed(call: Callable[..., object], *arguments: str) -> tuple[BaseProcess, Callable[[], None]]:
+    """Make a process that calls something, and what kills it."""
+    process = multiprocessing.get_context("fork").Process(target=call, args=arguments)
+    return process, process.kill
+
+
+def wait_for_the_kill(process: BaseProcess) -> None:
+    process.start()
+    process.join(600)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def runs(pipeline: Pipeline) -> list[tuple[Any, ...]]:
+    return pipeline.query("select run_id, listens from landing.pipeline_runs order by started_at")
+
+
+def published(pipeline: Pipeline) -> set[str]:
+    listed = pipeline.s3.list_objects_v2(Bucket="kpi-artifacts").get("Contents", [])
+    return {entry["Key"] for entry in listed if not entry["Key"].startswith("manifests/")}
+
+
+def test_a_worker_that_is_killed_while_it_publishes(
+    pipeline: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, s3_proxy: S3Proxy, world: World
+) -> None:
+    """The KPIs are there already. Its next try, or the next run, publishes the pages whole and counts each run once."""
+    put_batch(pipeline, world)
+    pipeline.land_all()
+    assert pipeline.models(run_id="killed").success
+    built = kpis(pipeline)
+    tasks = Tasks(faulty, patience=60)
+
+    process, kill = killed(tasks.docs, "killed")
+    s3_proxy.answer("PUT", "docs/manifest.json", then=kill)
+    wait_for_the_kill(process)
+    assert "docs/index.html" in published(pipeline) and "docs/catalog.json" not in published(pipeline)
+    for call, arguments, statement, at, counted_runs in (
+        (tasks.kpi_page, [], r"from analytics\.rejected_streams", At.DURING, 0),
+        (tasks.figures, ["killed"], r"insert into landing\.pipeline_runs", At.DURING, 0),
+        (tasks.figures, ["killed"], "^commit", At.AFTER, 1),
+    ):
+        process, kill = killed(call, *arguments)
+        fault = redshift_proxy.add(text(statement), at, instead=kill)
+        wait_for_the_kill(process)
+        assert fault.injected == 1
+        assert len(runs(pipeline)) == counted_runs
+    assert "kpis/index.html" not in published(pipeline)
+    assert kpis(pipeline) == built
+
+    again = tasks.figures("killed")
+    put_batch(pipeline, world)
+    pipeline.land_all()
+    assert pipeline.models(run_id="next").success
+    tasks.docs("next")
+    tasks.kpi_page()
+    figures = tasks.figures("next")
+    assert runs(pipeline) == [("killed", again["listens"]), ("next", figures["listens"])]
+    files = {"docs/index.html", "docs/manifest.json", "docs/catalog.json", "kpis/index.html"}
+    assert published(pipeline) == files
+    assert_sound(pipeline, world)
