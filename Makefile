@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks dev check compare demo test soak bench lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci docs screenshots
+.PHONY: help setup hooks dev check compare demo test soak bench lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci screenshots docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile

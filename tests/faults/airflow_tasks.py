@@ -6,6 +6,7 @@ import json
 import os
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 from tests.faults.in_process import Pipeline, environment
@@ -50,7 +51,7 @@ class Tasks:
         with environment(self.environment(**variables)):
             from kpi_pipeline import settings, tasks
 
-            return tasks.prepare(settings.load()).execute({})
+            return tasks.prepare(settings.load()).execute({"params": {}, "dag_run": SimpleNamespace(conf={})})
 
     def docs(self, run_id: str = "test") -> None:
         with environment(self.environment()):
