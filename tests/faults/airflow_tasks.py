@@ -6,7 +6,6 @@ import json
 import os
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from types import SimpleNamespace
 from typing import Any
 
 from tests.faults.in_process import Pipeline, environment
