@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from local.environment import DBT_PROJECT
 from local.stack import Stack
 from tests.faults.airflow_tasks import Tasks
 from tests.faults.in_process import Pipeline
@@ -120,29 +121,38 @@ def test_one_row_that_is_missing_holds_the_kpis_back_until_it_is_there(pipeline:
     assert_sound(pipeline, world)
 
 
-COLUMNS = {
-    "landing.streams": ("user_id", "track_id", "listen_time", "loaded_at"),
-    "analytics.fct_listens": ("user_id", "track_id", "listen_time", "listen_date", "loaded_at"),
-}
-
-
 @pytest.mark.parametrize(
     ("table", "rule"),
     [
         ("landing.streams", "assert_batches_match_the_ledger"),
+        ("analytics.fct_listens", "assert_batches_match_the_ledger"),
         ("analytics.fct_listens", "assert_daily_kpis_count_every_listen"),
+        ("analytics.duplicate_streams", "assert_batches_match_the_ledger"),
+        ("analytics.rejected_streams", "assert_batches_match_the_ledger"),
     ],
 )
 def test_a_row_that_vanishes_afterwards_is_found(pipeline: Pipeline, world: World, table: str, rule: str) -> None:
     assert pipeline.dbt("test", "--select", rule, test_scope="everything").success
-    names = COLUMNS[table]
-    lost = pipeline.query(f"select {', '.join(names)} from {table} order by 3, 1, 2 limit 1")[0]
-    where = " and ".join(f"{name} = %s" for name in names)
-    pipeline.query(f"delete from {table} where {where}", *lost)
+    put_back = take_away_a_row(pipeline, table)
     found = pipeline.dbt("test", "--select", rule, test_scope="everything")
-    pipeline.query(f"insert into {table} ({', '.join(names)}) values ({', '.join(['%s'] * len(lost))})", *lost)
+    put_back()
     assert not found.success
     assert pipeline.dbt("test", "--select", rule, test_scope="everything").success
+
+
+def take_away_a_row(pipeline: Pipeline, table: str, condition: str = "true", *values: object) -> Callable[[], None]:
+    """Delete one row that is there once; returns what puts it back."""
+    named = "select column_name from svv_columns where table_schema || '.' || table_name = %s"
+    columns = [row[0] for row in pipeline.query(named, table)]
+    listed = ", ".join(columns)
+    lost = pipeline.query(
+        f"select {listed} from {table} where {condition} group by {listed} having count(*) = 1 limit 1", *values
+    )[0]
+    known = {column: value for column, value in zip(columns, lost, strict=True) if value is not None}
+    where = " and ".join(f"{column} = %s" for column in known)
+    pipeline.query(f"delete from {table} where {where}", *known.values())
+    marks = ", ".join(["%s"] * len(columns))
+    return lambda: pipeline.query(f"insert into {table} ({listed}) values ({marks})", *lost) and None
 
 
 @pytest.fixture(scope="module")
@@ -157,24 +167,12 @@ def counted(pipeline: Pipeline, world: World) -> Any:
 @pytest.mark.parametrize("table", ["landing.streams", "fct_listens", "duplicate_streams", "rejected_streams"])
 def test_one_row_that_is_missing_in_any_table_fails_the_run(pipeline: Pipeline, counted: Any, table: str) -> None:
     table = table if "." in table else f"analytics.{table}"
-    columns = [
-        row[0]
-        for row in pipeline.query(
-            "select column_name from svv_columns where table_schema || '.' || table_name = %s", table
-        )
-    ]
-    listed = ", ".join(columns)
-    lost = pipeline.query(
-        f"select {listed} from {table} where loaded_at = %s group by {listed} having count(*) = 1 limit 1", counted
-    )[0]
-    known = {column: value for column, value in zip(columns, lost, strict=True) if value is not None}
-    where = " and ".join(f"{column} = %s" for column in known)
-    pipeline.query(f"delete from {table} where {where}", *known.values())
+    put_back = take_away_a_row(pipeline, table, "loaded_at = %s", counted)
     found = pipeline.build("--select", "stream_batches")
     failed = {item.node.name for item in found.result.results if item.status == "fail"}
     rule = "every_landed_row_is_a_listen_a_duplicate_or_a_reject"
     assert failed == {"assert_batches_match_the_ledger" if table == "landing.streams" else rule}
-    pipeline.query(f"insert into {table} ({listed}) values ({', '.join(['%s'] * len(columns))})", *lost)
+    put_back()
     assert counted in {row[0] for row in batches_due(pipeline)}
 
 
@@ -209,6 +207,25 @@ def killed(call: Callable[..., object], *arguments: str) -> tuple[BaseProcess, C
     """Make a process that calls something, and what kills it."""
     process = multiprocessing.get_context("fork").Process(target=call, args=arguments)
     return process, process.kill
+
+
+def test_a_worker_that_is_killed_in_each_model(
+    pipeline: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, world: World
+) -> None:
+    """A run for each, over new files, which dies before or after the model's COMMIT; no quiet run lies between."""
+    models = sorted(file.stem for file in (DBT_PROJECT / "models").rglob("*.sql"))
+    assert len(models) > 12
+    for number, model in enumerate(models):
+        put_batch(pipeline, world)
+        pipeline.land_all()
+        process, kill = killed(faulty.models)
+        redshift_proxy.calm()
+        fault = redshift_proxy.add(text("^commit", f".{model}"), (At.BEFORE, At.AFTER)[number % 2], instead=kill)
+        wait_for_the_kill(process)
+        assert fault.injected == 1, model
+    redshift_proxy.calm()
+    assert run(pipeline)
+    assert_sound(pipeline, world)
 
 
 def wait_for_the_kill(process: BaseProcess) -> None:
