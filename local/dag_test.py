@@ -8,6 +8,7 @@ Unlike `airflow dags test` it makes the metadata database in the same process, s
 
 import argparse
 import ast
+import gc
 import json
 import logging
 import os
@@ -142,6 +143,19 @@ def _listener() -> Any:
     return Listener()
 
 
+def _keep_for_good() -> None:
+    """Take what stays until the end out of the garbage collector's sight.
+
+    Cosmos collects garbage after each dbt command. Airflow has a process for each task, which pays for that once; here
+    one process has all tasks, and would look at Airflow, dbt and the DAG anew each time.
+    """
+    import dbt.adapters.redshift
+    import dbt.cli.main  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
 def run(dag_id: str, conf: dict | None) -> bool:
     """Run the DAG once and tell its end. Returns whether it succeeded."""
     tell("step", text="loading the DAG")
@@ -163,6 +177,7 @@ def run(dag_id: str, conf: dict | None) -> bool:
         tell("end", state="failed", reason=reason)
         return False
     get_listener_manager().add_listener(_listener())
+    _keep_for_good()
     dag_run = dag.test(logical_date=timezone.utcnow(), run_conf=conf)
     states = {task.task_id: str(task.state) for task in dag_run.get_task_instances()}
     tell("end", state=str(dag_run.state), reason="", tasks=states)
