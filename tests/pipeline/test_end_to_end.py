@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from local.stack import Stack
 from tests import dbt_docs_site
 from tests.expected.comparison import Tables
 from tests.expected.kpis import compare
+from tests.faults.in_process import Pipeline
 from tests.pages.contents import expected_tables, read_page
 from tests.pipeline.warehouse import (
     KPIS,
@@ -282,11 +282,14 @@ def test_a_full_refresh_changes_no_number(stack, second):
 
 
 @pytest.mark.skipif(not (LAB / "songs.csv").is_file(), reason=f"the lab's files are not in {LAB.name}/ (LAB_DATA)")
-def test_lab_files_give_what_the_contract_says(stack, tmp_path):
+def test_lab_files_give_what_the_contract_says(stack):
     stack.reset()
+    pipeline = Pipeline.of(stack)
+    pipeline.prepare()
     for file in LAB.glob("*.csv"):
-        shutil.copy(file, tmp_path)
-    run(stack, tmp_path)
-    classified, expected = expected_from(tmp_path, stack)
+        pipeline.put(file.name, file.read_bytes())
+    pipeline.land_all()
+    assert pipeline.build().success
+    classified, expected = expected_from(LAB, stack)
     assert len(classified.listens) == sum(len(file.read_text().splitlines()) - 1 for file in LAB.glob("streams*.csv"))
     assert compare(expected, kpi_tables(stack)) == []
