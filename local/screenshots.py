@@ -15,6 +15,7 @@ from local.stack import Stack
 DIRECTORY = REPO / "docs" / "images"
 MOST_BYTES = 200_000
 _VIEWPORT = {"width": 1200, "height": 720}
+_VIEWPORTS = {"dag-graph": {"width": 1800, "height": 560}, "kpi-page": {"width": 1200, "height": 1300}}
 _SECONDS = 60  # a page may need that on a machine that has just started Airflow
 
 
@@ -48,7 +49,7 @@ def take(stack: Stack, directory: Path = DIRECTORY) -> list[Path]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         for name, show in pictures.items():
-            page = browser.new_page(viewport={"width": 1800, "height": 560} if name == "dag-graph" else _VIEWPORT)
+            page = browser.new_page(viewport=_VIEWPORTS.get(name, _VIEWPORT))
             page.set_default_timeout(_SECONDS * 1000)
             expect.set_options(timeout=_SECONDS * 1000)
             show(page)
