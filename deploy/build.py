@@ -67,7 +67,7 @@ class DbtArtifacts:
 
 
 def plugins(tree: Path, wheels: Path | None) -> bytes:
-    """Return plugins.zip: every wheel that requirements.txt needs, for MWAA's Python.
+    """Return plugins.zip: Airflow's plugins, and every wheel that requirements.txt needs, for MWAA's Python.
 
     Args:
         tree: The version's files.
@@ -77,10 +77,15 @@ def plugins(tree: Path, wheels: Path | None) -> bytes:
         DeployError: The directory has none, or pip can't get them.
     """
     if wheels is not None:
-        return _zip(wheels)
+        return _zip(tree, wheels)
     with tempfile.TemporaryDirectory(prefix="kpi-wheels-") as directory:
         download(tree, Path(directory))
-        return _zip(Path(directory))
+        return _zip(tree, Path(directory))
+
+
+def plugin_files(tree: Path) -> list[Path]:
+    """Return the files of a version's plugins/."""
+    return sorted((tree / "plugins").glob("*.py"))
 
 
 def download(
@@ -113,11 +118,12 @@ def download(
         raise DeployError(f"pip can't download the wheels: {(lines or ['no reason'])[-1].strip()}")
 
 
-def _zip(wheels: Path) -> bytes:
-    """Pack wheels so that the same ones always give the same bytes."""
+def _zip(tree: Path, wheels: Path) -> bytes:
+    """Pack plugins and wheels so that the same ones always give the same bytes."""
     files = sorted(wheels.glob("*.whl"))
     if not files:
         raise DeployError(f"There is no wheel in {wheels}.")
+    files += plugin_files(tree)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for file in files:

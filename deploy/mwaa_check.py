@@ -86,12 +86,12 @@ def find_python() -> Path | None:
     return None
 
 
-def lay_out(home: Path, plugins: Path) -> None:
+def lay_out(home: Path, wheels: Path) -> None:
     """Write the upload as MWAA has it on disk, dags/ read-only.
 
     Args:
         home: Airflow's home there.
-        plugins: What is in plugins.zip.
+        wheels: Those of plugins.zip.
     """
     _writable(home)
     shutil.rmtree(home, ignore_errors=True)
@@ -104,13 +104,17 @@ def lay_out(home: Path, plugins: Path) -> None:
         path.write_bytes(item.read())
     text = (REPO / "requirements.txt").read_text(encoding="utf-8")
     (home / "requirements.txt").write_text(release.requirements(text, home=str(home)), encoding="utf-8")
-    (home / "plugins").symlink_to(plugins, target_is_directory=True)
+    (home / "plugins").mkdir()
+    for file in [*wheels.glob("*.whl"), *build.plugin_files(REPO)]:
+        # The wheels have more than 100 MB: a link does. The confined process can't read the checkout's own files.
+        place = home / "plugins" / file.name
+        place.symlink_to(file) if file.suffix == ".whl" else shutil.copy(file, place)
     for path in [*sorted((home / "dags").rglob("*"), reverse=True), home / "dags"]:
         path.chmod(0o555 if path.is_dir() else 0o444)
 
 
 def _wheels(python: Path, progress: Progress) -> Path:
-    """Return a directory with what plugins.zip holds, downloaded once for each state of the requirements."""
+    """Return a directory with the wheels of plugins.zip, downloaded once for each state of the requirements."""
     version = _ask(python, "'%d.%d' % sys.version_info[:2]")
     directory = STATE / f"wheels-{_digest(python, (version, *build.TARGET))}"
     if not directory.is_dir():

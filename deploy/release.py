@@ -79,7 +79,12 @@ def items(tree: Path, parse_environment: Mapping[str, str], wheels: Path | None 
         *(f"{item.key} {item.digest}" for item in project), json.dumps(dict(parse_environment), sort_keys=True), text
     )
     found += [Item(MANIFEST, source, made.manifest), Item(DOCS, source, made.docs)]
-    wanted = _hash(text, (tree / "constraints.txt").read_text(encoding="utf-8"), *build.TARGET)
+    wanted = _hash(
+        text,
+        (tree / "constraints.txt").read_text(encoding="utf-8"),
+        *build.TARGET,
+        *(f"{file.name} {file.read_text(encoding='utf-8')}" for file in build.plugin_files(tree)),
+    )
     found.append(Item(PLUGINS, wanted, lambda: build.plugins(tree, wheels)))
     return found
 

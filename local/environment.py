@@ -116,6 +116,7 @@ def airflow(*, state: Path, dags: Path, ui_port: int, client: Mapping[str, str])
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "AIRFLOW_HOME": str(state / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPO / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",  # each slot is a process

@@ -1,0 +1,28 @@
+"""What is imported before Airflow forks tasks, seen from a component's own start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+
+
+@pytest.mark.parametrize(("component", "forks_tasks"), [("scheduler", True), ("triggerer", False)])
+def test_a_component_that_forks_tasks_has_dbt_at_hand(tmp_path, component, forks_tasks):
+    """`lazy_load_plugins` is off as the deployment has it; on the local stack the scheduler loads plugins by itself."""
+    env = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PLUGINS),
+        "AIRFLOW__CORE__LAZY_LOAD_PLUGINS": "False",
+    }
+    command = [sys.executable, "-X", "importtime", "-m", "airflow", component, "--help"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert ({"dbt.cli.main", "dbt.adapters.redshift.impl"} <= imported) is forks_tasks
+    assert "airflow.plugins_manager" in imported
+    assert "Failed to import plugin" not in done.stdout + done.stderr
