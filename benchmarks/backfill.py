@@ -40,7 +40,7 @@ def python_with_pandas() -> str:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
     command = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    subprocess.run([*command, "-r", str(REQUIREMENTS), "-c", str(REPO / "constraints.txt")], check=True)
+    subprocess.run([*command, "-r", str(REQUIREMENTS)], check=True)
     return str(python)
 
 

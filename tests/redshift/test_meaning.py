@@ -106,6 +106,16 @@ def test_a_block_that_was_just_filled_has_its_range(run) -> None:
     run("rollback")
 
 
+def test_a_step_that_parses_does_so_once_a_row(run) -> None:
+    """However often its column is named; a condition of the next step still prunes what it reads."""
+    numbers = "with recursive n(id) as (select 1 union all select id + 1 from n where id < 20000) select id from n"
+    run(f"create table t sortkey (id) as select id, '2024-01-01'::varchar(200) as v from ({numbers}) as numbers")
+    steps = "with parsed as (select id, {} as d from t) select d, nvl(d, d) from parsed where id between 7 and 9"
+    for parsing in ("try_cast(v as date)", "case when v ~ '^[0-9]' then v end"):
+        plan = str(run(f"explain {steps.format(parsing)}"))
+        assert "Subquery Scan on parsed" in plan and "Bitmap Index Scan" in plan
+
+
 def test_temporary_tables(run) -> None:
     run("create table #t (a int)")
     run("insert into #t values (1)")
