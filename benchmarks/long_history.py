@@ -23,7 +23,7 @@ from benchmarks.figure import Figure, emit
 from benchmarks.pipelines import Pipeline, check, own_stack
 
 LONG, SHORT = 365, 30
-ROWS_A_DAY, NEW_ROWS, NEW_DAYS = 20_000, 100_000, 5
+ROWS_A_DAY, NEW_ROWS, NEW_DAYS = 10_000, 100_000, 5
 BATCH_DAYS = 30
 GOAL = 1.1
 READ = """

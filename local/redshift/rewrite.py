@@ -227,13 +227,14 @@ class Rewriter:
         self.replace(node, call(f"pg_redshift.{name}", function.expressions[0]))
 
     def compute_once(self, select: exp.Select) -> None:
-        """What is parsed in a step of a query is parsed once a row.
+        """Where a query has TRY_CAST, each step that parses does so once a row.
 
         PostgreSQL merges the steps, and so copies an expression to each place that names its column. A step that has a
-        WITH of its own it leaves alone, and still moves conditions into it.
+        WITH of its own it leaves alone, and still moves into it the conditions that compare with literals.
         """
         is_step = isinstance(select.parent, exp.CTE | exp.Subquery) and not select.args.get("with_")
-        if is_step and any(item.find(exp.TryCast, exp.RegexpLike) for item in select.expressions):
+        parses = is_step and any(item.find(exp.TryCast, exp.RegexpLike) for item in select.expressions)
+        if parses and self.tree.find(exp.TryCast):
             select.with_("computed_once", as_="select 1", copy=False)
             self.changed = True
 
