@@ -24,7 +24,8 @@ RESULTS = ROOT / ".local" / "bench"
 BENCHMARKS = {
     "long_history": "Zone maps skip blocks by `listen_date`, the sort key, as the BRIN indexes of the stand-in do; "
     "what is skipped follows from the plan, the seconds do not.",
-    "backfill": "COPY and the models run on all slices; the stand-in has one process for each connection.",
+    "backfill": "COPY and the models run on all slices, column by column; the stand-in's PostgreSQL reads whole rows, "
+    "and an INSERT of a query has one process. `columnar` has the same SQL on a columnar engine.",
     "columnar": "",
     "orchestration": "Each task connects to the warehouse, over TLS and with an IAM login, and each statement takes a "
     "round trip and is compiled once: both columns grow, and the ratio falls.",

@@ -37,7 +37,7 @@ create schema analytics;
 create table landing.streams as select *, timestamp '{LOADED_AT}' as loaded_at from ({{streams}});
 create table landing.songs as select columns(*)::varchar, timestamp '{LOADED_AT}' as loaded_at from songs;
 """
-BY_HAND = r"""
+BY_HAND = """
 create table songs_by_hand as
 select track_id, track_name, popularity, duration_ms, coalesce(track_genre, 'unknown') as track_genre,
     list_distinct(
@@ -55,9 +55,8 @@ from (
 create table listens_by_hand as
 select distinct user_id, track_id, listen_time, listen_time::date as listen_date
 from (
-    select trim(user_id) as user_id, trim(track_id) as track_id, try_cast(trim(listen_time) as timestamp) as listen_time
+    select trim(user_id) as user_id, trim(track_id) as track_id, try_cast(listen_time as timestamp) as listen_time
     from landing.streams
-    where regexp_full_match(trim(listen_time), '\d{4}-\d\d-\d\d[ T]([01]\d|2[0-3]):[0-5]\d:[0-5]\d([.]\d{1,6})?')
 )
 where user_id <> '' and track_id <> '' and listen_time between '2000-01-01' and timestamp 'LOADED_AT' + interval 1 day;
 create table tracks_by_hand as

@@ -84,7 +84,8 @@ create function pg_redshift.listagg(list text) returns varchar stable parallel s
 -- files are full of them)
 create function pg_redshift.try_cast(value text, kind text) returns text strict stable parallel safe language plpgsql as $$
 begin
-  if (kind like 'date%' or kind like 'time%') and value ~ '^ *([0-9]|[A-Za-z]{3,9}[ -])' then
+  if (kind like 'date%' or kind like 'time%')
+    and (ascii(value) between 48 and 57 or value ~ '^ *([0-9]|[A-Za-z]{3,9}[ -])') then  -- a digit needs no pattern
     return case when pg_postgres.pg_input_is_valid(value, kind) then value end;
   elsif kind = 'boolean' then
     perform pg_redshift.fail('42846', 'cannot cast type character varying to boolean');

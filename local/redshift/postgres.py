@@ -42,7 +42,7 @@ SETTINGS = {
     "max_wal_senders": "0",
     "max_wal_size": "2GB",
     "shared_buffers": "128MB",
-    "work_mem": "64MB",
+    "work_mem": "256MB",
     "default_statistics_target": "30",  # they are gathered after every load: a third of the default sample is enough
     "random_page_cost": "1.1",
     "log_min_messages": "warning",

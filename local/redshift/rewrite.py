@@ -87,6 +87,7 @@ class Rewriter:
                 self.lateral_aliases(node)
                 if node.args.get("qualify"):
                     self.qualify(node)
+                self.compute_once(node)
         return self.tree
 
     def replace(self, node: exp.Expression, new: exp.Expression) -> None:
@@ -224,6 +225,18 @@ class Rewriter:
             window.set("spec", frame(*bounds))
             name = "last_value" if name == "lag" else "first_value"
         self.replace(node, call(f"pg_redshift.{name}", function.expressions[0]))
+
+    def compute_once(self, select: exp.Select) -> None:
+        """Where a query has TRY_CAST, each step that parses does so once a row.
+
+        PostgreSQL merges the steps, and so copies an expression to each place that names its column. A step that has a
+        WITH of its own it leaves alone, and still moves into it the conditions that compare with literals.
+        """
+        is_step = isinstance(select.parent, exp.CTE | exp.Subquery) and not select.args.get("with_")
+        parses = is_step and any(item.find(exp.TryCast, exp.RegexpLike) for item in select.expressions)
+        if parses and self.tree.find(exp.TryCast):
+            select.with_("computed_once", as_="select 1", copy=False)
+            self.changed = True
 
     def lateral_aliases(self, select: exp.Select) -> None:
         """An alias can be used further on in the same SELECT list and in WHERE; a column of FROM of its name wins."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -96,6 +97,16 @@ def test_a_table_that_was_filled_has_statistics(run) -> None:
     assert run("select count(*) from pg_stats where tablename = 'filled'") == [(0,)]
 
 
+def test_a_day_that_was_added_to_many_is_known(run) -> None:
+    """Taken for no row, it would be joined by nested loops."""
+    numbers = "with recursive n(id) as (select 1 union all select id + 1 from n where id < {}) select id from n"
+    run(f"create table t sortkey (d) as select date '2024-01-01' + id / 200 as d, id from ({numbers.format(50_000)}) x")
+    run(f"insert into t select date '2025-01-01', id from ({numbers.format(1500)}) x")
+    plan = "\n".join(line for (line,) in run("explain select * from t where d between '2025-01-01' and '2025-01-02'"))
+    rows = int(re.search(r"rows=(\d+)", plan)[1])
+    assert 500 < rows < 4500, plan
+
+
 def test_a_block_that_was_just_filled_has_its_range(run) -> None:
     """Within the transaction that fills it, for a table that was made empty, as dbt does under a contract."""
     numbers = "with recursive n(id) as (select 1 union all select id + 1 from n where id < 20000) select id from n"
@@ -104,6 +115,18 @@ def test_a_block_that_was_just_filled_has_its_range(run) -> None:
     run(f"insert into t select id, repeat('x', 200) from ({numbers}) as numbers")
     assert "Bitmap Index Scan" in str(run("explain select count(*) from t where id between 100 and 200"))
     run("rollback")
+
+
+def test_a_step_that_parses_does_so_once_a_row(run) -> None:
+    """However often its column is named; a condition of the next step still prunes what it reads."""
+    numbers = "with recursive n(id) as (select 1 union all select id + 1 from n where id < 20000) select id from n"
+    run(f"create table t sortkey (id) as select id, '2024-01-01'::varchar(200) as v from ({numbers}) as numbers")
+    plan = str(run(
+        "explain with checked as (select id, case when v ~ '^[0-9]' then v end as text from t),"
+        " parsed as (select id, text, try_cast(text as date) as day from checked)"
+        " select day, nvl(day, day), text from parsed where id between 7 and 9"
+    ))  # fmt: skip
+    assert "Subquery Scan on parsed" in plan and "Subquery Scan on checked" in plan and "Bitmap Index Scan" in plan
 
 
 def test_temporary_tables(run) -> None:
