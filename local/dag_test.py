@@ -151,7 +151,9 @@ def _keep_for_good() -> None:
     """
     import dbt.adapters.redshift
     import dbt.cli.main  # noqa: F401
+    from dbt_common.events.functions import reset_metadata_vars
 
+    reset_metadata_vars()  # see plugins/preload.py
     gc.collect()
     gc.freeze()
 

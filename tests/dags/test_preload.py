@@ -26,3 +26,18 @@ def test_a_component_that_forks_tasks_has_dbt_at_hand(tmp_path, component, forks
     assert ({"dbt.cli.main", "dbt.adapters.redshift.impl"} <= imported) is forks_tasks
     assert "airflow.plugins_manager" in imported
     assert "Failed to import plugin" not in done.stdout + done.stderr
+
+
+def test_what_dbt_records_of_a_task_is_the_tasks_own():
+    """dbt reads DBT_ENV_CUSTOM_ENV_* once a process, when it first logs."""
+    code = """
+import os, runpy, sys
+from dbt_common.events.functions import get_metadata_vars
+sys.argv = ["airflow", "scheduler"]
+runpy.run_path(sys.orig_argv[-1])
+os.environ["DBT_ENV_CUSTOM_ENV_RUN_ID"] = "the run"
+assert "dbt.cli.main" in sys.modules
+print(get_metadata_vars())
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(PLUGINS / "preload.py")], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("{'RUN_ID': 'the run'}\n", "")
