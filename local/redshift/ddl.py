@@ -76,8 +76,9 @@ class Table:
         self.sql = sql
         self.distkey: str | None = None
         self.diststyle: str | None = None
-        self.sortkey: list[str] = []
-        self.sort_style = "COMPOUND"
+        self.sortkey: list[str] | None = None
+        self.sort_style: str | None = None
+        self.like: str | None = None
         self.primary_key: set[str] = set()
 
     def text(self, tokens: list[Token]) -> str:
@@ -90,6 +91,7 @@ class Table:
         for part in parts_of(tokens):
             words = [token.text.upper() for token in part]
             if words[:1] == ["LIKE"]:
+                self.like = self.text(parts_of(part[1:])[0]).split()[0].lower()
                 kept.append(self.text(part))
             elif words[:1] == ["CONSTRAINT"] or words[:2] in (["PRIMARY", "KEY"], ["FOREIGN", "KEY"]):
                 self.table_constraint(part, words)
@@ -151,11 +153,15 @@ class Table:
                 stop = at + 2
                 self.primary_key.add(name)
             elif word == "DISTKEY":
+                if self.distkey:
+                    raise RedshiftError("only one column can be the distribution key", SYNTAX_ERROR)
                 self.distkey, self.diststyle = name, "KEY"
             elif word == "SORTKEY":
-                self.sortkey.append(name)
+                self.sortkey = [*(self.sortkey or []), name]
             elif word == "CHECK":
                 raise RedshiftError('syntax error at or near "check"', SYNTAX_ERROR, rest[at].start + 1)
+            elif word == "COLLATE" and after != "CASE_SENSITIVE":
+                raise missing(f"COLLATE {after}")
             at = stop
         return " ".join(out)
 
@@ -171,13 +177,14 @@ class Table:
             after = tokens[at + 1].text if at + 1 < len(tokens) else ""
             if word in ("BACKUP", "ENCODE"):
                 at += 2
-            elif word == "DISTSTYLE":
+            elif word == "DISTSTYLE" and after.upper() in ("AUTO", "EVEN", "KEY", "ALL"):
                 self.diststyle = after.upper()
                 at += 2
             elif word in ("COMPOUND", "INTERLEAVED"):
                 self.sort_style = word
                 at += 1
-            elif word == "SORTKEY" and after.upper() == "AUTO":
+            elif word == "SORTKEY" and after.upper() in ("AUTO", "NONE"):
+                self.sortkey = []
                 at += 2
             elif word in ("DISTKEY", "SORTKEY") and after == "(":
                 end = closing(tokens, at + 1)
@@ -187,19 +194,27 @@ class Table:
                 else:
                     self.sortkey = names
                 at = end + 1
+            elif word == "DISTKEY" and after:  # in ALTER TABLE, where no parentheses are around it
+                self.distkey, self.diststyle = after.lower(), "KEY"
+                at += 2
             else:
                 raise RedshiftError(f'syntax error at or near "{tokens[at].text}"', SYNTAX_ERROR, tokens[at].start + 1)
 
     def order(self) -> str:
         """A compound sort key as ORDER BY has it; empty for any other table."""
-        return ", ".join(f'"{name}"' for name in self.sortkey) if self.sort_style == "COMPOUND" else ""
+        return ", ".join(f'"{name}"' for name in self.sortkey or []) if self.sort_style != "INTERLEAVED" else ""
 
-    def comment(self) -> str:
-        """The attributes as the comment that the event trigger of catalogue.sql reads."""
+    def comment(self, parent: str | None = None) -> str:
+        """The attributes, and the number of the table that this one is LIKE, for the event trigger of catalogue.sql."""
+        return f" /*redshift {self.as_json(parent)}*/"
+
+    def as_json(self, parent: str | None = None) -> str:
+        """The attributes that were given."""
         if self.diststyle == "KEY" and not self.distkey:
             raise RedshiftError("DISTKEY must be specified when DISTSTYLE KEY is", SYNTAX_ERROR)
-        words = {"diststyle": self.diststyle or "AUTO", "distkey": self.distkey, "sortkey": self.sortkey}
-        return f" /*redshift {json.dumps(words | {'sort_style': self.sort_style})}*/"
+        style = self.sort_style or ("COMPOUND" if self.sortkey else None)
+        words = {"diststyle": self.diststyle, "distkey": self.distkey, "sortkey": self.sortkey, "sort_style": style}
+        return json.dumps({key: value for key, value in (words | {"like": parent}).items() if value is not None})
 
 
 def name_of(column: str) -> str:
@@ -222,12 +237,12 @@ def check_type(column: str, kind: str, position: int) -> None:
         raise missing(f"the type {base}", position)
 
 
-def create_table(sql: str) -> tuple[str, int | None, str, str]:
+def create_table(sql: str) -> tuple[str, int | None, Table]:
     """Reads CREATE TABLE.
 
     Returns:
         PostgreSQL's text up to the query of CREATE TABLE AS, where in `sql` that query starts (none if there is
-        none), its sort key as a list for ORDER BY, and what to append.
+        none), and the table.
     """
     head = TABLE_HEAD.match(sql)
     if not head:
@@ -246,7 +261,7 @@ def create_table(sql: str) -> tuple[str, int | None, str, str]:
     text = f"create {'temporary ' if temporary else ''}table {head['exists'] or ''}{name}"
     if columns or query is None:
         text += f" ({columns})"
-    return text, None if query is None else tokens[query].end + 1, table.order(), table.comment()
+    return text, None if query is None else tokens[query].end + 1, table
 
 
 def starts_query(tokens: list[Token]) -> bool:

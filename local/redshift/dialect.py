@@ -158,7 +158,7 @@ def rewritten(sql: str, columns: Columns | None) -> str:
         return sql  # PostgreSQL says what is wrong with it
     except ParseError:
         # PostgreSQL finds the wrong word, or it reads what we cannot read: then it meets the word that we append
-        return f"{sql} {UNPARSABLE}"
+        return f"{sql} ;{UNPARSABLE}"
     refusals.check(tree)
     rewriter = Rewriter(tree, columns)
     tree = rewriter.run()

@@ -16,6 +16,8 @@ from sqlglot.generators.redshift import RedshiftGenerator
 from sqlglot.parsers.redshift import RedshiftParser
 from sqlglot.tokens import Token, TokenType
 
+from .errors import RedshiftError
+
 KEPT_PARSERS = ("CAST", "CONVERT", "EXTRACT", "OVERLAY", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
 # What Redshift means by a type without a length: r_Character_types.html, r_Numeric_types201.html
 DEFAULT_LENGTHS = {
@@ -30,6 +32,8 @@ DEFAULT_LENGTHS = {
     "numeric": "numeric(18,0)",
     "decimal": "numeric(18,0)",
 }
+LIMITS = dict.fromkeys(("varchar", "character varying", "nvarchar", "text"), 65535)
+LIMITS |= dict.fromkeys(("char", "character", "nchar", "bpchar"), 4096) | dict.fromkeys(("numeric", "decimal"), 38)
 ABSENT_TYPES = {"super", "hllsketch", "geometry", "geography", "varbyte", "varbinary", "binary varying"}
 
 
@@ -39,6 +43,11 @@ def postgres_type(text: str) -> str:
     if name in DEFAULT_LENGTHS:
         return DEFAULT_LENGTHS[name]
     base, length = re.fullmatch(r"([^(]*?)\s*(\(.*\))?(?: with(?:out)? time zone)?", name).groups()  # type: ignore[union-attr]
+    limit, size = LIMITS.get(base, 0), re.match(r"\(\s*(\d+)", length or "")
+    if limit and size and int(size[1]) > limit:
+        if limit == 38:
+            raise RedshiftError(f"NUMERIC precision {size[1]} must be between 1 and {limit}", "22023")
+        raise RedshiftError(f"length for type {base} cannot exceed {limit}", "22023")
     if length and base in ("nvarchar", "nchar", "bpchar", "text", "varchar", "character varying"):
         return ("char" if base in ("nchar", "bpchar") else "varchar") + length.replace("max", "65535")
     return name

@@ -75,7 +75,7 @@ def check(tree: exp.Expression) -> None:
     for node in nodes:
         if isinstance(node, exp.Window):
             check_window(node)
-        elif isinstance(node, exp.Anonymous) and name_of(node) != "array":
+        elif isinstance(node, exp.Anonymous) and name_of(node) not in ("array", "collate"):
             check_function(node, on_tables)
         elif isinstance(node, exp.Select):
             check_select(node, collects)
@@ -104,6 +104,12 @@ def check(tree: exp.Expression) -> None:
             raise missing("the outer join operator (+)", position(node))
         elif isinstance(node, exp.Pivot):
             raise missing("PIVOT and UNPIVOT")
+        elif isinstance(node, exp.Connect):
+            raise missing("CONNECT BY")
+        elif isinstance(node, exp.Collate) or name_of(node) == "collate":
+            raise missing("COLLATE")
+        elif isinstance(node, exp.TableSample | exp.Fetch):
+            raise syntax_error(node.key)
         elif isinstance(node, exp.Bracket) or name_of(node) == "array":
             raise missing("arrays, which are SUPER")
         elif isinstance(node, exp.Star) and node.args.get("except_"):
@@ -168,7 +174,7 @@ def check_window(node: exp.Window) -> None:
     while isinstance(function, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         function = function.this
     name, spec = name_of(function), node.args.get("spec")
-    if function.find(exp.Distinct):
+    if name != "listagg" and function.find(exp.Distinct):
         raise RedshiftError("DISTINCT is not supported for window functions", NOT_SUPPORTED, position(function))
     if spec and str(spec.args.get("kind")).upper() == "RANGE":
         raise RedshiftError("RANGE clause of window functions not yet implemented", NOT_SUPPORTED, position(function))
@@ -186,9 +192,11 @@ def check_window(node: exp.Window) -> None:
 
 def check_select(node: exp.Select, collects: bool) -> None:
     """Rules for what stands together in one SELECT; `collects` says whether LISTAGG or its like is in the statement."""
-    for clause, word in (("locks", "for"), ("windows", "window"), ("sample", "tablesample")):
+    for clause, word in (("locks", "for"), ("windows", "window")):
         if node.args.get(clause):
             raise syntax_error(word)
+    if not node.expressions:
+        raise syntax_error("from")
     if node.args.get("group") and node.args["group"].args.get("all"):
         raise missing("GROUP BY ALL")
     if not collects:

@@ -16,9 +16,9 @@ DATE_PARTS = {alias: part for part, *aliases in map(str.split, words("date_parts
 WITH_DATE_PART = ("dateadd", "date_add", "datediff", "date_diff", "date_part", "pgdate_part", "date_trunc")
 # Which arguments are times, so that a literal there is one; a bare literal would fit several types
 TIME_ARGUMENTS = {
-    "dateadd": (2,),
-    "datediff": (1, 2),
-    "date_part": (1,),
+    "date_add": (2,),
+    "date_diff": (1, 2),
+    "pgdate_part": (1,),
     "date_trunc": (1,),
     "last_day": (0,),
     "add_months": (0,),
@@ -27,7 +27,14 @@ TIME_ARGUMENTS = {
     "date_part_year": (0,),
     "convert_timezone": (-1,),
 }
-SYNONYMS = {"nvl": "coalesce", "date_add": "dateadd", "date_diff": "datediff", "pgdate_part": "date_part"}
+# The names under which a function without an alias shows in the result
+SYNONYMS = {
+    "nvl": "coalesce",
+    "dateadd": "date_add",
+    "datediff": "date_diff",
+    "date_part": "pgdate_part",
+    "grouping_id": "grouping",
+}
 REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
 DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVARCHAR BPCHAR DECIMAL".split()}
 
@@ -74,7 +81,7 @@ class Rewriter:
                 self.nulls(node)
             elif isinstance(node, exp.Extract):
                 part = self.date_part(exp.Literal.string(node.this.name))
-                self.replace(node, call("pg_redshift.extract", part, as_time(node.expression)))
+                self.replace(node, call("pg_redshift.date_part", part, as_time(node.expression)))
             elif isinstance(node, exp.Into):
                 if str(node.this.name).startswith("#") and not node.args.get("temporary"):
                     node.set("temporary", True)
@@ -90,9 +97,11 @@ class Rewriter:
                 self.compute_once(node)
         return self.tree
 
-    def replace(self, node: exp.Expression, new: exp.Expression) -> None:
-        """Puts a node in another's place."""
+    def replace(self, node: exp.Expression, new: exp.Expression, name: str = "") -> None:
+        """Puts a node in another's place, under the name that a column has from it, if that differs."""
         self.changed = True
+        if name and isinstance(node.parent, exp.Select) and node.arg_key == "expressions":
+            new = exp.alias_(new, name)
         if node is self.tree:
             self.tree = new
         else:
@@ -119,9 +128,6 @@ class Rewriter:
         if name in WITH_DATE_PART and arguments and isinstance(arguments[0], kinds):
             arguments[0].replace(self.date_part(arguments[0]))
             self.changed = True
-        if name in ("date_part", "pgdate_part") and arguments[0].name == "decade":  # decade 201 starts with 2000
-            node.replace(exp.paren(exp.Add(this=node.copy(), expression=exp.Literal.number(1))))
-            self.changed = True
         if name in SYNONYMS:
             node.set("this", SYNONYMS[name])
             self.changed = True
@@ -142,8 +148,14 @@ class Rewriter:
             whole = window.copy()
             whole.set("this", call("sum", arguments[0].copy()))
             self.replace(
-                window, exp.paren(exp.Div(this=value, expression=call("nullif", whole, exp.Literal.number(0))))
+                window, exp.paren(exp.Div(this=value, expression=call("nullif", whole, exp.Literal.number(0)))), name
             )
+        elif name.startswith("json_") and isinstance(arguments[-1], exp.Boolean):  # null_if_invalid
+            flag = arguments.pop()
+            if flag.this:
+                valid = call("pg_redshift.is_json", arguments[0].copy())
+                self.replace(node, exp.Case(ifs=[exp.If(this=valid, true=node.copy())]), name)
+            self.changed = True
 
     def ordered_aggregate(self, node: exp.Anonymous, name: str) -> None:
         """LISTAGG, MEDIAN, PERCENTILE_CONT and PERCENTILE_DISC, with and without OVER."""
@@ -153,24 +165,42 @@ class Rewriter:
             outer, order = node.parent, node.parent.expression
         window = outer.parent if isinstance(outer.parent, exp.Window) and outer.parent.this is outer else None
         arguments = list(node.expressions)
-        if name == "percentile_disc":
-            if window:
-                raise missing("PERCENTILE_DISC as a window function")
-        elif name == "listagg":
+        if window and window.args.get("order"):
+            raise RedshiftError(f"ORDER BY is not supported in the window of {name}", "0A000")
+        if name == "percentile_disc" and not window:
+            return
+        if name == "listagg":
             self.listagg(outer, window, arguments, order)
         else:
             part: exp.Expression = exp.Literal.number("0.5")
-            if name == "percentile_cont":
+            is_descending = False
+            if name != "median":
                 if not order:
-                    raise RedshiftError("WITHIN GROUP is required for ordered-set aggregate percentile_cont", "42809")
+                    raise RedshiftError(f"WITHIN GROUP is required for ordered-set aggregate {name}", "42809")
                 part, arguments = arguments[0], [order.expressions[0].this]
-                if order.expressions[0].args.get("desc"):
-                    part = exp.paren(exp.Sub(this=exp.Literal.number(1), expression=exp.paren(part)))
-            values = call("pg_postgres.array_agg", arguments[0])
-            if window:
-                window.set("this", values)
-                outer, values = window, window.copy()
-            self.replace(outer, call("pg_redshift.percentile", values, part))
+                is_descending = bool(order.expressions[0].args.get("desc"))
+            if name == "percentile_disc":
+                self.replace_by_list(outer, window, "percentile_disc", arguments[0], part, exp.convert(is_descending))
+                return
+            if is_descending:
+                part = exp.paren(exp.Sub(this=exp.Literal.number(1), expression=exp.paren(part)))
+            self.replace_by_list(outer, window, "percentile", arguments[0], part, alias=name)
+
+    def replace_by_list(
+        self,
+        outer: exp.Expression,
+        window: exp.Window | None,
+        function: str,
+        value: exp.Expression,
+        *arguments: exp.Expression,
+        alias: str = "",
+    ) -> None:
+        """A function of our own over the list of the values in the group or in the window's frame."""
+        values: exp.Expression = call("pg_postgres.array_agg", value)
+        if window:
+            window.set("this", values)
+            outer, values = window, window.copy()
+        self.replace(outer, call(f"pg_redshift.{function}", values, *arguments), alias)
 
     def listagg(
         self, outer: exp.Expression, window: exp.Window | None, arguments: list[exp.Expression], order: exp.Order | None
@@ -179,24 +209,22 @@ class Rewriter:
         distinct = isinstance(arguments[0], exp.Distinct)
         if distinct:
             arguments = list(arguments[0].expressions) + arguments[1:]
-        text = exp.cast(arguments[0].copy(), "varchar(65535)")
+        text = call("nullif", exp.cast(arguments[0].copy(), "varchar(65535)"), exp.Literal.string(""))
         separator = arguments[1] if len(arguments) > 1 else exp.Literal.string("")
         ordered = [item.copy() for item in order.expressions] if order else []
+        if distinct:
+            if any(item.this != arguments[0] for item in ordered):
+                raise missing("LISTAGG(DISTINCT ...) in the order of another expression")
+            is_descending = exp.convert(any(item.args.get("desc") for item in ordered))
+            self.replace_by_list(outer, window, "listagg", arguments[0], separator, is_descending)
+            return
         if window:
-            if distinct:
-                raise missing("LISTAGG(DISTINCT ...) as a window function")
             window.set("this", call("pg_postgres.string_agg", text, separator))
             if ordered:
                 window.set("order", exp.Order(expressions=ordered))
                 window.set("spec", frame("UNBOUNDED PRECEDING", "UNBOUNDED FOLLOWING"))
             self.replace(window, call("pg_redshift.listagg", window.copy()))
             return
-        if distinct:
-            if any(item.this != arguments[0] for item in ordered):
-                raise missing("LISTAGG(DISTINCT ...) in the order of another expression")
-            for item in ordered:
-                item.set("this", text.copy())
-            text = exp.Distinct(expressions=[text])
         last = exp.Order(this=separator, expressions=ordered) if ordered else separator
         self.replace(outer, call("pg_redshift.listagg", call("pg_postgres.string_agg", text, last)))
 
@@ -213,18 +241,23 @@ class Rewriter:
             self.replace(node, function)
             return
         offset = function.expressions[1] if len(function.expressions) > 1 else exp.Literal.number(1)
-        if (
-            name not in ("first_value", "last_value", "lag", "lead")
-            or offset.name != "1"
-            or not isinstance(window, exp.Window)
-        ):
-            raise missing(f"{name} ... IGNORE NULLS with these arguments")
+        if name not in ("first_value", "last_value", "nth_value", "lag", "lead") or not isinstance(window, exp.Window):
+            raise missing(f"{name} ... IGNORE NULLS")
+        value = function.expressions[0]
         if name in ("lag", "lead"):
             before = name == "lag"
             bounds = ("UNBOUNDED PRECEDING", "1 PRECEDING") if before else ("1 FOLLOWING", "UNBOUNDED FOLLOWING")
             window.set("spec", frame(*bounds))
-            name = "last_value" if name == "lag" else "first_value"
-        self.replace(node, call(f"pg_redshift.{name}", function.expressions[0]))
+        if name == "nth_value" or offset.name != "1":
+            present = exp.Where(this=exp.Not(this=exp.Is(this=exp.paren(value.copy()), expression=exp.Null())))
+            window.set("this", exp.Filter(this=call("pg_postgres.array_agg", value), expression=present))
+            place = exp.Neg(this=exp.paren(offset)) if name == "lag" else offset
+            self.replace(window, call("pg_redshift.nth", window.copy(), place), name)
+            return
+        shown = name
+        name = {"lag": "last_value", "lead": "first_value"}.get(name, name)
+        node.replace(call(f"pg_redshift.{name}", value))
+        self.replace(window, window.copy(), shown)
 
     def compute_once(self, select: exp.Select) -> None:
         """Where a query has TRY_CAST, each step that parses does so once a row.

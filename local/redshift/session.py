@@ -286,9 +286,14 @@ class Session:
         if current and UNPARSABLE in fields["M"]:
             unread = missing("a reader for this statement, though PostgreSQL has")
             return (current.error or unread).fields()
+        if current and current.sent.endswith(UNPARSABLE) and fields["M"] == 'syntax error at or near ";"':
+            fields["M"] = "syntax error at end of input"
+            fields.pop("P")
         absent = re.match(r"function (\w+)\(", fields["M"])
         if fields["C"] == "42883" and absent and (absent[1] in self.loader.absent or absent[1].startswith("st_")):
             return missing(f"the function {absent[1]}").fields()
+        if system := re.fullmatch(ABSENT_VIEW, fields["M"]):
+            return missing(f"the system view {system[1]}").fields()
         for pattern, code, text, detail in ERRORS:
             if found := re.fullmatch(pattern, fields["M"]):
                 fields |= {"C": code, "M": found.expand(text)} | ({"D": detail} if detail else {})
@@ -301,6 +306,8 @@ class Session:
         return fields
 
 
+ABSENT_VIEW = r'relation "((?:pg_catalog\.)?(?:stv|stl|svl|svv|svcs|sys)_\w+)" does not exist'
+INTEGER = r"invalid input syntax for type (?:integer|bigint|smallint): (.*)"
 # PostgreSQL's messages where Redshift has others: pattern, SQLSTATE (empty: PostgreSQL's), message, detail
 ERRORS = [
     (r"MERGE command cannot affect row a second time", "21000", "Found multiple matches to update the same tuple.", ""),
@@ -308,5 +315,7 @@ ERRORS = [
     (r'type "pg_catalog\.(\w+)" does not exist', "42704", r'type "\1" does not exist', ""),
     (r'cannot insert a non-DEFAULT value into column ".*"', "0A000", "cannot set an identity column to a value", ""),
     (r'new row for relation .* violates check constraint "bytes"', "22001", "Value too long for character type", ""),
+    (r"numeric field overflow", "22003", "Numeric data overflow (result precision)", ""),
+    (INTEGER, "22P02", r"invalid input syntax for integer: \1", ""),
     (r"value too long for type (character.*)", "22001", r"value too long for type \1", ""),
 ]

@@ -18,6 +18,8 @@ from .sort_order import insert
 from .words import NAME, words
 
 if TYPE_CHECKING:
+    from sqlglot.tokens import Token
+
     from .session import Session
 
 CREATE_VIEW = re.compile(
@@ -33,12 +35,25 @@ SHOW_OBJECTS = {
 
 def create_table(text: str, body: str) -> Statement:
     """CREATE TABLE, with and without a query."""
-    sql, start, sort_key, comment = ddl.create_table(body)
+    sql, start, table = ddl.create_table(body)
+    if table.like:
+
+        def resolve(session: Session) -> Statement:
+            return Statement(text, sql + table.comment(number_of(session, table.like)))
+
+        return Statement(text, sql, resolve=resolve)
+    comment = table.comment()
     if start is None:
         return Statement(text, sql + comment)
-    if not sort_key:
+    if not table.order():
         return around(text, f"{sql} as ", body[start:], comment)
-    return around(text, f"{sql} as select * from (", body[start:], f") as unsorted order by {sort_key}{comment}")
+    return around(text, f"{sql} as select * from (", body[start:], f") as unsorted order by {table.order()}{comment}")
+
+
+def number_of(session: Session, table: str) -> str | None:
+    """PostgreSQL's number of a table, none when there is none of that name."""
+    quoted = table.replace("'", "''")
+    return session.query(f"select pg_postgres.to_regclass('{quoted}')::oid")[0][0]
 
 
 def create_view(text: str, body: str) -> Statement:
@@ -94,7 +109,7 @@ def alter_table(text: str, body: str) -> Statement:
     words = [token.text.upper() for token in tokens]
     parts = ddl.parts_of(tokens)
     is_encoding = words[:1] == ["ALTER"] and "ENCODE" in words
-    if len(parts) > 1 and not is_encoding:
+    if len(parts) > 1 and any(part[:1] and part[0].text.upper() != "ALTER" for part in parts):
         comma = tokens[len(parts[0])]
         raise RedshiftError('syntax error at or near ","', SYNTAX_ERROR, text.find(change) + comma.start + 1)
     if words[0] == "APPEND":
@@ -107,10 +122,10 @@ def alter_table(text: str, body: str) -> Statement:
         return nothing_to_do(text, table, "ALTER TABLE")
     if words[0] == "ADD":
         return add_column(text, table, change)
-    if (
-        words[0] == "ALTER" and set(words[1:3]) & {"DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND", "ENCODE"}
-    ) or is_encoding:
+    if is_encoding:
         return nothing_to_do(text, table, "ALTER TABLE")
+    if words[0] == "ALTER" and words[1] in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):
+        return alter_attributes(text, table, change, [token for part in parts for token in part[1:]])
     if words[0] == "ALTER":
         kind = re.fullmatch(
             r"alter\s+(?:column\s+)?\S+\s+type\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)", change, re.I
@@ -130,6 +145,19 @@ def add_column(text: str, table: str, change: str) -> Statement:
     if tokens[0].text.upper() == "COLUMN":
         tokens = tokens[1:]
     return Statement(text, f"alter table {table} add column {reader.column(tokens)}")
+
+
+def alter_attributes(text: str, table: str, change: str, tokens: list[Token]) -> Statement:
+    """ALTER TABLE ... ALTER DISTSTYLE, DISTKEY, SORTKEY: what the catalogue shows, and how INSERT sorts from now on."""
+    attributes = ddl.Table(change)
+    attributes.attributes(tokens)
+
+    def run(session: Session) -> str:
+        quoted = table.replace("'", "''")
+        session.query(f"select pg_redshift.set_attributes('{quoted}', '{attributes.as_json()}')")
+        return "ALTER TABLE"
+
+    return Statement(text, "", action=run)
 
 
 def nothing_to_do(text: str, table: str, tag: str) -> Statement:
@@ -196,12 +224,15 @@ def setting(text: str, body: str) -> Statement:
     verb, name = verb.lower(), (name or "").strip('"').lower()
     if verb == "show" and name in SHOW_OBJECTS:
         return show_objects(text, name, rest)
+    if verb == "show" and name in ("table", "view", "grants", "procedures", "functions", "model", "datashares"):
+        raise missing(f"SHOW {name.upper()}")
     if name in words("settings"):
         on = re.search(r"(?:to|=)\s*'?(?:on|true|1)\b", rest, re.I)
         if name in ("enable_case_sensitive_identifier", "describe_field_name_in_uppercase") and on:
             raise missing(f"the setting {name} = on")
         if verb == "show":
-            return Statement(text, f"select coalesce(current_setting('redshift.{name}', true), 'unset') as {name}")
+            value = f"nullif(current_setting('redshift.{name}', true), '')"
+            return Statement(text, f"select coalesce({value}, 'unset') as {name}")
         return Statement(text, f"{verb} redshift.{name}{rest}")
     if verb == "show" and name == "server_version":
         return Statement(text, "select '8.0.2' as server_version")
@@ -241,6 +272,8 @@ def grant(text: str, body: str) -> Statement:
     """GRANT and REVOKE; a role is named with the word ROLE."""
     if re.search(r"\b(?:datashare|model|external|copy\s+job|assumerole)\b", body, re.I):
         raise missing("GRANT on these objects")
+    if not re.search(r"\bon\b|^\w+\s+role\b", body, re.I):
+        raise missing("GRANT of system permissions")
     return Statement(text, re.sub(r"\brole\s+(?=[\w\"])", "", body, flags=re.I))
 
 
@@ -269,14 +302,17 @@ def explain(text: str, body: str) -> Statement:
 def cursor(text: str, body: str) -> Statement:
     """DECLARE CURSOR and PREPARE: the query in them is one like any other."""
     found = re.fullmatch(r"((?:declare|prepare)\s.*?\s(?:for|as)\s)(.*)", body, re.I | re.S)
-    return around(text, found[1], found[2]) if found else passed(text, body)
+    if not found:
+        raise unsupported_command(body)
+    return around(text, found[1], found[2])
 
 
 def function(text: str, body: str) -> Statement:
     """CREATE FUNCTION in SQL."""
     if not re.search(r"\blanguage\s+'?sql\b", body, re.I):
         raise missing("functions in Python or Lambda")
-    return passed(text, body)
+    found = re.fullmatch(r"(.*?\bas\s+(\$\w*\$))(.*)(\2.*)", body, re.I | re.S)
+    return around(text, found[1], found[3], found[4]) if found else passed(text, body)
 
 
 def not_here(text: str, body: str) -> Statement:
