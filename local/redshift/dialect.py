@@ -19,7 +19,7 @@ from sqlglot.tokens import TokenType
 
 from . import refusals
 from .errors import RedshiftError, fault
-from .grammar import read, tokenize, write
+from .grammar import nodes_of, read, tokenize, write
 from .rewrite import REWRITTEN_WORDS, Columns, NeedsCatalogueError, Rewriter
 
 if TYPE_CHECKING:
@@ -159,9 +159,10 @@ def rewritten(sql: str, columns: Columns | None) -> str:
     except ParseError:
         # PostgreSQL finds the wrong word, or it reads what we cannot read: then it meets the word that we append
         return f"{sql} ;{UNPARSABLE}"
-    refusals.check(tree)
+    nodes = nodes_of(tree)
+    refusals.check(tree, nodes)
     rewriter = Rewriter(tree, columns)
-    tree = rewriter.run()
+    tree = rewriter.run(nodes)
     if not rewriter.changed and not any(token.text.upper() in REWRITTEN_WORDS for token in tokens):
         return sql
     return write(tree)

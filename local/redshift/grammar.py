@@ -69,7 +69,11 @@ def tokenize(sql: str) -> list[Token]:
 class Parser(RedshiftParser):
     """Functions keep their names; APPROXIMATE and SYSDATE are Redshift's own."""
 
-    FUNCTIONS: ClassVar = {}
+    SUPPORTS_IMPLICIT_UNNEST: ClassVar = False  # of SUPER, which is not here
+    FUNCTIONS: ClassVar = {
+        "ARRAY": lambda arguments: exp.Array(expressions=arguments),
+        "COLLATE": lambda arguments: exp.Collate(this=arguments[0], expression=arguments[-1]),
+    }
     FUNCTION_PARSERS: ClassVar = {name: RedshiftParser.FUNCTION_PARSERS[name] for name in KEPT_PARSERS}
     NO_PAREN_FUNCTION_PARSERS: ClassVar = {
         **RedshiftParser.NO_PAREN_FUNCTION_PARSERS,
@@ -82,7 +86,7 @@ class Generator(RedshiftGenerator):
     """PostgreSQL's text of what was read."""
 
     TRANSFORMS: ClassVar = {
-        **RedshiftGenerator.TRANSFORMS,
+        **{kind: write for kind, write in RedshiftGenerator.TRANSFORMS.items() if kind is not exp.Select},
         exp.CurrentTimestamp: lambda self, node: "CURRENT_TIMESTAMP",
         exp.CurrentDate: lambda self, node: "CURRENT_DATE",
     }
@@ -122,11 +126,24 @@ def read(tokens: list[Token], sql: str) -> exp.Expression:
     return GRAMMAR.parser().parse(tokens, sql)[0]
 
 
+def nodes_of(tree: exp.Expression) -> list[exp.Expression]:
+    """Every node of a tree, each before those below it; in half the time of sqlglot's own walk."""
+    nodes = [tree]
+    for node in nodes:
+        for value in node.args.values():
+            if isinstance(value, exp.Expr):
+                nodes.append(value)
+            elif type(value) is list:
+                nodes += [item for item in value if isinstance(item, exp.Expr)]
+    return nodes
+
+
 def write(node: exp.Expression) -> str:
     """PostgreSQL's text of a statement or a part of one."""
-    for when in node.find_all(exp.When):  # INSERT VALUES without names is read as a list of names
+    for when in node.args["whens"].expressions if isinstance(node, exp.Merge) else []:
+        # INSERT VALUES without names is read as a list of names
         names = when.args["then"].this
         if isinstance(names, exp.Tuple) and str(names.expressions[0].this).lower() == "values":
             when.args["then"].set("expression", exp.Tuple(expressions=names.expressions[0].expressions))
             when.args["then"].set("this", None)
-    return node.sql(GRAMMAR, comments=False, normalize_functions=False)
+    return node.sql(GRAMMAR, copy=False, comments=False, normalize_functions=False)

@@ -23,6 +23,17 @@ NEEDS_FRAME = set(
     "sum var_pop var_samp variance".split()
 )
 COLLECTING = {"listagg", "median", "percentile_cont"}
+# A word of PostgreSQL's grammar, and those that have to follow it; the last of them is the wrong one, except for ON
+TRIGGERS = {
+    "ARRAY": ["["],
+    "DISTINCT": ["ON"],
+    "FILTER": ["("],
+    "FROM": ["(", "VALUES"],
+    "LATERAL": [],
+    "MATERIALIZED": [],
+    "ON": ["CONFLICT"],
+    "RETURNING": [],
+}
 SYSTEM_PREFIXES = ("pg_", "stv_", "stl_", "svl_", "svv_", "svcs_", "sys_")
 
 
@@ -44,78 +55,43 @@ def check_tokens(tokens: list[Token]) -> None:
     Raises:
         RedshiftError: In Redshift's words.
     """
-    for token, after in zip(tokens, [*tokens[1:], None], strict=False):
-        word, following = token.text.upper(), after.text.upper() if after else ""
-        if word == "DISTINCT" and following == "ON" and after:
-            raise syntax_error(after.text, place=after.start + 1)
-        if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
+    for place, token in enumerate(tokens):
+        word = token.text.upper()
+        if word not in TRIGGERS or token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
             continue
-        if word == "ARRAY" and following == "[" and after:
-            raise syntax_error("[", place=after.start + 1)
-        if word == "LATERAL" or (word == "FILTER" and following == "("):
-            wrong = token if word == "LATERAL" else after
-            raise syntax_error(wrong.text, place=wrong.start + 1)  # type: ignore[union-attr]
-        if word in ("RETURNING", "MATERIALIZED") or (word == "ON" and following == "CONFLICT"):
-            raise syntax_error(token.text, place=token.start + 1)
-        if word == "FROM" and following == "(":
-            place = tokens.index(token) + 2
-            if place < len(tokens) and tokens[place].text.upper() == "VALUES":
-                raise syntax_error(tokens[place].text, place=tokens[place].start + 1)
+        after = [following.text.upper() for following in tokens[place + 1 : place + 3]]
+        if after[: len(TRIGGERS[word])] == TRIGGERS[word]:
+            wrong = token if word == "ON" else tokens[place + len(TRIGGERS[word])]
+            raise syntax_error(wrong.text, place=wrong.start + 1)
 
 
-def check(tree: exp.Expression) -> None:
+def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
     """Refuses what Redshift refuses.
+
+    Args:
+        tree: The statement.
+        nodes: Every node of it.
 
     Raises:
         RedshiftError: In Redshift's words.
     """
-    nodes = list(tree.walk())
     on_tables = touches_tables(nodes)
-    collects = any(name_of(node) in COLLECTING for node in nodes)
     for node in nodes:
-        if isinstance(node, exp.Window):
-            check_window(node)
-        elif isinstance(node, exp.Anonymous) and name_of(node) not in ("array", "collate"):
-            check_function(node, on_tables)
-        elif isinstance(node, exp.Select):
-            check_select(node, collects)
-        elif isinstance(node, exp.DataType):
-            check_data_type(node)
-        elif isinstance(node, exp.Identifier):
-            if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
-                raise syntax_error(str(node.this), node)
-        elif isinstance(node, exp.Interval) and on_tables:
-            unit = str(node.args.get("unit") or node.this).lower()
-            if any(part in unit for part in ("month", "year", "mon", "decade", "centur")):
-                raise RedshiftError("Interval values with month or year parts are not supported", NOT_SUPPORTED)
-        elif isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ):
-            raise syntax_error("distinct", node)
-        elif isinstance(node, exp.RegexpLike | exp.RegexpILike | exp.SimilarTo):
-            check_pattern(node.expression)
-        elif (
-            isinstance(node, exp.CurrentTimestamp | exp.CurrentTime | exp.Localtime | exp.Localtimestamp) and on_tables
-        ):
-            raise RedshiftError(ON_TABLES, NOT_SUPPORTED)
-        elif isinstance(node, exp.Except | exp.Intersect) and node.args.get("distinct") is False:
-            raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
-        elif isinstance(node, exp.CTE):
-            check_cte(node)
-        elif isinstance(node, exp.Column) and node.args.get("join_mark"):
-            raise missing("the outer join operator (+)", position(node))
-        elif isinstance(node, exp.Pivot):
-            raise missing("PIVOT and UNPIVOT")
-        elif isinstance(node, exp.Connect):
-            raise missing("CONNECT BY")
-        elif isinstance(node, exp.Collate) or name_of(node) == "collate":
-            raise missing("COLLATE")
-        elif isinstance(node, exp.TableSample | exp.Fetch):
-            raise syntax_error(node.key)
-        elif isinstance(node, exp.Bracket) or name_of(node) == "array":
-            raise missing("arrays, which are SUPER")
-        elif isinstance(node, exp.Star) and node.args.get("except_"):
-            raise missing("SELECT * EXCLUDE")
+        kind = type(node)
+        if kind in CHECKS:
+            CHECKS[kind](node)
+        elif kind in NOT_ON_TABLES and on_tables:
+            NOT_ON_TABLES[kind](node)
+        elif kind in NOT_HERE:
+            raise missing(NOT_HERE[kind], position(node))
+        elif kind in NOT_IN_REDSHIFT:
+            raise syntax_error(NOT_IN_REDSHIFT[kind], node)
     check_statement(tree)
-    if sum(isinstance(node, exp.Select) for node in nodes) > 1:
+    selects = [node for node in nodes if type(node) is exp.Select]
+    if any(name_of(node) in COLLECTING for node in nodes):
+        for select in selects:
+            check_aggregates(select)
+    if len(selects) > 1:
         check_correlations(tree)
 
 
@@ -149,16 +125,57 @@ def touches_tables(nodes: list[exp.Expression]) -> bool:
     return bool(users)
 
 
-def check_function(node: exp.Anonymous, on_tables: bool) -> None:
-    """One function call."""
+def check_function(node: exp.Anonymous) -> None:
+    """One function call, in a statement on tables."""
     name, arguments = name_of(node), node.expressions
-    if on_tables and name in words("leader_only"):
+    if name in words("leader_only"):
         raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(node))
-    if on_tables and name == "substr":
+    if name == "substr":
         message = "SUBSTR() function is not supported (Hint: use SUBSTRING instead)"
         raise RedshiftError(message, NOT_SUPPORTED, position(node))
     if name.startswith("regexp_") and len(arguments) > 1:
         check_pattern(arguments[1])
+
+
+def check_leader_only(node: exp.Expression) -> None:
+    """CURRENT_TIMESTAMP and its like, in a statement on tables."""
+    raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(node))
+
+
+def check_interval(node: exp.Interval) -> None:
+    """An interval, in a statement on tables: its months and years have no fixed length."""
+    unit = str(node.args.get("unit") or node.this).lower()
+    if any(part in unit for part in ("year", "mon", "decade", "centur")):
+        raise RedshiftError("Interval values with month or year parts are not supported", NOT_SUPPORTED)
+
+
+def check_identifier(node: exp.Identifier) -> None:
+    """A reserved word is a name only in quotes."""
+    if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
+        raise syntax_error(str(node.this), node)
+
+
+def check_match(node: exp.RegexpLike | exp.RegexpILike | exp.SimilarTo) -> None:
+    """The operators of regular expressions."""
+    check_pattern(node.expression)
+
+
+def check_set_operation(node: exp.Except | exp.Intersect) -> None:
+    """EXCEPT and INTERSECT have no ALL."""
+    if node.args.get("distinct") is False:
+        raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
+
+
+def check_column(node: exp.Column) -> None:
+    """A column, with (+) in older joins."""
+    if node.args.get("join_mark"):
+        raise missing("the outer join operator (+)", position(node))
+
+
+def check_star(node: exp.Star) -> None:
+    """A * with exceptions."""
+    if node.args.get("except_"):
+        raise missing("SELECT * EXCLUDE")
 
 
 def check_pattern(pattern: exp.Expression) -> None:
@@ -190,8 +207,8 @@ def check_window(node: exp.Window) -> None:
         raise RedshiftError(message, NOT_SUPPORTED, position(function))
 
 
-def check_select(node: exp.Select, collects: bool) -> None:
-    """Rules for what stands together in one SELECT; `collects` says whether LISTAGG or its like is in the statement."""
+def check_select(node: exp.Select) -> None:
+    """Clauses that Redshift or this stand-in lacks."""
     for clause, word in (("locks", "for"), ("windows", "window")):
         if node.args.get(clause):
             raise syntax_error(word)
@@ -199,8 +216,10 @@ def check_select(node: exp.Select, collects: bool) -> None:
         raise syntax_error("from")
     if node.args.get("group") and node.args["group"].args.get("all"):
         raise missing("GROUP BY ALL")
-    if not collects:
-        return
+
+
+def check_aggregates(node: exp.Select) -> None:
+    """LISTAGG and its like beside other aggregates in one SELECT."""
     orders, collecting, distinct = set(), False, False
     for function in node.find_all(exp.Anonymous):
         name = name_of(function)
@@ -291,3 +310,40 @@ def check_correlations(tree: exp.Expression) -> None:
 def is_own(scope: Scope, column: exp.Column) -> bool:
     """Whether a column belongs to the subquery itself."""
     return column.table in scope.sources
+
+
+CHECKS = {
+    exp.CTE: check_cte,
+    exp.Column: check_column,
+    exp.DataType: check_data_type,
+    exp.Except: check_set_operation,
+    exp.Identifier: check_identifier,
+    exp.Intersect: check_set_operation,
+    exp.RegexpILike: check_match,
+    exp.RegexpLike: check_match,
+    exp.Select: check_select,
+    exp.SimilarTo: check_match,
+    exp.Star: check_star,
+    exp.Window: check_window,
+}
+NOT_ON_TABLES = {
+    exp.Anonymous: check_function,
+    exp.CurrentTime: check_leader_only,
+    exp.CurrentTimestamp: check_leader_only,
+    exp.Interval: check_interval,
+    exp.Localtime: check_leader_only,
+    exp.Localtimestamp: check_leader_only,
+}
+NOT_HERE = {
+    exp.Array: "arrays, which are SUPER",
+    exp.Bracket: "arrays, which are SUPER",
+    exp.Collate: "COLLATE",
+    exp.Connect: "CONNECT BY",
+    exp.Pivot: "PIVOT and UNPIVOT",
+}
+NOT_IN_REDSHIFT = {
+    exp.Fetch: "fetch",
+    exp.NullSafeEQ: "distinct",
+    exp.NullSafeNEQ: "distinct",
+    exp.TableSample: "tablesample",
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from sqlglot import exp
 
@@ -71,31 +71,43 @@ class Rewriter:
         self.tree = tree
         self.columns = columns
         self.changed = False
+        self.has_lateral_aliases = False
 
-    def run(self) -> exp.Expression:
-        """The rewritten statement; `changed` says whether anything differs."""
-        for node in reversed(list(self.tree.walk())):
-            if isinstance(node, exp.Anonymous):
-                self.function(node)
-            elif isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
-                self.nulls(node)
-            elif isinstance(node, exp.Extract):
-                part = self.date_part(exp.Literal.string(node.this.name))
-                self.replace(node, call("pg_redshift.date_part", part, as_time(node.expression)))
-            elif isinstance(node, exp.Into):
-                if str(node.this.name).startswith("#") and not node.args.get("temporary"):
-                    node.set("temporary", True)
-                    self.changed = True
-            elif isinstance(node, exp.DataType):
-                self.changed |= node.this in DEFAULT_LENGTH_TYPES
-            elif isinstance(node, exp.Identifier):
-                self.identifier(node)
-            elif isinstance(node, exp.Select):
-                self.lateral_aliases(node)
-                if node.args.get("qualify"):
-                    self.qualify(node)
-                self.compute_once(node)
+    def run(self, nodes: list[exp.Expression]) -> exp.Expression:
+        """The rewritten statement; `changed` says whether anything differs.
+
+        Args:
+            nodes: Every node of the statement, each before those below it.
+        """
+        columns = {node.name.lower() for node in nodes if type(node) is exp.Column and not node.args.get("table")}
+        aliases = {node.alias.lower() for node in nodes if type(node) is exp.Alias}
+        self.has_lateral_aliases = bool(columns & aliases)
+        for node in reversed(nodes):
+            if rewrite := REWRITES.get(type(node)):
+                rewrite(self, node)
         return self.tree
+
+    def extract(self, node: exp.Extract) -> None:
+        """EXTRACT as a function of our own."""
+        part = self.date_part(exp.Literal.string(node.this.name))
+        self.replace(node, call("pg_redshift.date_part", part, as_time(node.expression)))
+
+    def into(self, node: exp.Into) -> None:
+        """A table whose name starts with # is temporary."""
+        if str(node.this.name).startswith("#") and not node.args.get("temporary"):
+            node.set("temporary", True)
+            self.changed = True
+
+    def data_type(self, node: exp.DataType) -> None:
+        """A type without a length has Redshift's, which is written with it."""
+        self.changed |= node.this in DEFAULT_LENGTH_TYPES
+
+    def select(self, node: exp.Select) -> None:
+        """What is Redshift's own in a SELECT."""
+        if self.has_lateral_aliases:
+            self.lateral_aliases(node)
+        if node.args.get("qualify"):
+            self.qualify(node)
 
     def replace(self, node: exp.Expression, new: exp.Expression, name: str = "") -> None:
         """Puts a node in another's place, under the name that a column has from it, if that differs."""
@@ -404,3 +416,15 @@ def decode(arguments: list[exp.Expression]) -> exp.Case:
             equal = exp.or_(equal, exp.and_(*both))
         ifs.append(exp.If(this=equal, true=result))
     return exp.Case(ifs=ifs, default=pairs[-1] if len(pairs) % 2 else None)
+
+
+REWRITES: dict[type[exp.Expression], Callable[[Rewriter, Any], None]] = {
+    exp.Anonymous: Rewriter.function,
+    exp.DataType: Rewriter.data_type,
+    exp.Extract: Rewriter.extract,
+    exp.Identifier: Rewriter.identifier,
+    exp.IgnoreNulls: Rewriter.nulls,
+    exp.Into: Rewriter.into,
+    exp.RespectNulls: Rewriter.nulls,
+    exp.Select: Rewriter.select,
+}

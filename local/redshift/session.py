@@ -108,12 +108,11 @@ class Session:
         """Sends what was collected and passes the answers on, after Sync with the state of the transaction."""
         if kind == b"S":
             self.outgoing += SYNC
-            relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
-            self.ready()
+            self.ready(relay(self.postgres, self.client, self.outgoing, self.answer_to_ready))
             self.skip_to_sync = False
         elif self.awaited and not self.skip_to_sync:
             self.outgoing += FLUSH
-            relay(self.postgres, self.client, self.outgoing, self.answer_to_last)
+            self.client.send(relay(self.postgres, self.client, self.outgoing, self.answer_to_last))
         self.awaited = 0
 
     def translated(self, text: str) -> Statement:
@@ -151,7 +150,11 @@ class Session:
         if not any(statement.action or statement.error for statement in statements):
             whole = ";".join(statement.sent for statement in statements)
             statements = [Statement(text, whole)]
+        answer = bytearray()
         for statement in statements:
+            if answer:
+                self.client.send(answer)
+            answer = bytearray()
             self.current = statement
             self.failed = False
             if statement.action:
@@ -159,20 +162,20 @@ class Session:
             else:
                 self.executed = statement
                 self.outgoing += pack(b"Q", statement.sent.encode() + b"\0")
-                relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
+                answer = relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
             if self.failed:
                 break
-        self.ready()
+        self.ready(answer)
 
-    def ready(self) -> None:
-        """Does what follows a statement and tells the client that the next one can come."""
+    def ready(self, answer: bytes | bytearray) -> None:
+        """Does what follows a statement, then sends the end of its answer, and that the next one can come."""
         executed, self.executed = self.executed, None
         if executed:
             try:
                 after_statement(self, executed.sent, self.tag)
             except RedshiftError:  # the rows are there; only plans are worse
                 log.exception("a table is left without statistics")
-        self.client.send(pack(b"Z", self.transaction))
+        self.client.send(answer + pack(b"Z", self.transaction))
 
     def act(self, statement: Statement) -> bool:
         """Runs an action and answers for it.

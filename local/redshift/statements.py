@@ -13,7 +13,7 @@ from . import ddl, refusals
 from .copy import parse
 from .dialect import Statement, around, passed, query, rewritten
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, unsupported_command
-from .grammar import read, tokenize
+from .grammar import nodes_of, read, tokenize
 from .sort_order import insert
 from .words import NAME, words
 
@@ -64,7 +64,7 @@ def create_view(text: str, body: str) -> Statement:
     if not found[3]:
         return around(text, f"{found[1]} ", found[2])
     around(text, f"{found[1]} ", found[2])  # refuses now what it would refuse later
-    if any(not table.db for table in refusals.tables(list(read(tokenize(found[2]), found[2]).walk()))):
+    if any(not table.db for table in refusals.tables(nodes_of(read(tokenize(found[2]), found[2])))):
         message = "All the relation names inside should be qualified when creating views with no schema binding."
         raise RedshiftError(message, NOT_SUPPORTED)
 
