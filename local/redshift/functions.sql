@@ -44,6 +44,11 @@ create function pg_redshift.varchar_bytes(value varchar, modifier int, is_explic
     else pg_redshift.to_bytes(value, modifier, is_explicit)::varchar end $$;
 update pg_cast set castfunc = 'pg_redshift.varchar_bytes'::regproc where castsource = 1043 and casttarget = 1043;
 
+-- A boolean has no cast to a text
+create function pg_redshift.no_text(bool) returns text stable parallel safe
+  return pg_redshift.fail('42846', 'cannot cast type boolean to character varying');
+update pg_cast set castfunc = 'pg_redshift.no_text'::regproc where castsource = 16 and casttarget in (25, 1042, 1043);
+
 -- AVG of integers is an integer (r_AVG.html)
 create function pg_redshift.avg_result(state int8[]) returns int8 language sql immutable strict parallel safe
   as $$ select case when $1[1] > 0 then $1[2] / $1[1] end $$;
@@ -116,13 +121,11 @@ begin
     else pg_postgres.pg_input_is_valid(value, kind || '') end then value end;
 end $$;
 create function pg_redshift.try_cast(value anyelement, kind text) returns text stable language sql as $$
-  select case
-    when $2 = 'boolean' and pg_postgres.pg_typeof($1) in ('int2'::regtype, 'int4', 'int8') then ($1::text::int8 <> 0)::text
-    when $2 in ('smallint', 'integer', 'bigint') and pg_postgres.pg_typeof($1) = 'bool'::regtype then ($1::text = 'true')::int::text
-    when $2 in ('smallint', 'integer', 'bigint') and $1::text ~ '[.]' then round($1::text::numeric)::text
-    else $1::text end
-  where pg_postgres.pg_input_is_valid(case when $2 in ('smallint', 'integer', 'bigint') and $1::text ~ '^[-0-9.]+$'
-    then round($1::text::numeric)::text when pg_postgres.pg_typeof($1) = 'bool'::regtype or $2 = 'boolean' then '1' else $1::text end, $2) $$;
+  select cast_to from (select case when pg_postgres.pg_typeof($1) = 'bool'::regtype then case v when 't' then '1' else '0' end
+      when $2 = 'boolean' then case when v::numeric <> 0 then 'true' else 'false' end
+      when $2 in ('smallint', 'integer', 'bigint') and v ~ '^[-0-9.]+$' then round(v::numeric)::text else v end as cast_to
+    from (select pg_postgres.format('%s', $1) as v where $1 is not null) shown) x
+  where pg_postgres.pg_input_is_valid(cast_to, $2 || '') $$;
 
 -- Date and time (Date_functions_header.html). The dialect writes date parts in their long form, in quotes.
 -- GETDATE has no fraction of a second; SYSDATE is the start of the transaction.

@@ -300,6 +300,8 @@ class Session:
         for pattern, code, text, detail in ERRORS:
             if found := re.fullmatch(pattern, fields["M"]):
                 fields |= {"C": code, "M": found.expand(text)} | ({"D": detail} if detail else {})
+        if fields["C"] == "42883":
+            fields["M"] = re.sub(r"\bunknown\b", '"unknown"', fields["M"])
         fields = {name: text for name, text in fields.items() if name in "SCMDHP"}
         if "P" in fields and current:
             position = current.original_position(int(fields["P"]))

@@ -97,7 +97,7 @@ def refusals(code: str, *pairs: tuple[str, str]) -> list[tuple[str, Refusal]]:
 
 
 def absent(name: str, arguments: str = "integer") -> Refusal:
-    return Refusal(NO_FUNCTION, f"function {name}({arguments}) does not exist")
+    return Refusal(NO_FUNCTION, f"function {name}({arguments}) does not exist".replace("unknown", '"unknown"'))
 
 
 TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
@@ -597,6 +597,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select price::decimal(38,2)*100000000000000000000 from listing where listid = 2", Decimal("72800000000000000000000.00")),
         ("select '1.5'::decimal(3,1), '7'::int, ' 7 '::int, 't'::boolean, 'yes'::bool, '0'::bool", [(Decimal("1.5"), 7, 7, True, True, False)]),
         ("select 1::boolean, 0::boolean, true::int", [(True, False, 1)]),
+        ("select likesports::varchar from users", Refusal("42846", "cannot cast type boolean to character varying")),
         ("select cast(1.5 as float), 2.5::real, cast('1e3' as double precision)", [(1.5, 2.5, 1000.0)]),
         ("select cast('Fourscore and seven' as varchar(5)), 'City of South San Francisco'::char(20)", [("Fours", "City of South San Fr")]),
         ("select varchar from (select cast('Fourscore and seven' as varchar(5)))", "Fours"),
