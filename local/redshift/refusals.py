@@ -34,6 +34,7 @@ TRIGGERS = {
     "ON": ["CONFLICT"],
     "RETURNING": [],
 }
+AFTER_A_LIST = {")", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT"}  # sqlglot reads over a comma before them
 SYSTEM_PREFIXES = ("pg_", "stv_", "stl_", "svl_", "svv_", "svcs_", "sys_")
 
 
@@ -56,6 +57,10 @@ def check_tokens(tokens: list[Token]) -> None:
         RedshiftError: In Redshift's words.
     """
     for place, token in enumerate(tokens):
+        if token.token_type == TokenType.COMMA and place + 1 < len(tokens):
+            following = tokens[place + 1]
+            if following.text.upper() in AFTER_A_LIST and following.token_type != TokenType.IDENTIFIER:
+                raise syntax_error(following.text, place=following.start + 1)
         word = token.text.upper()
         if word not in TRIGGERS or token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
             continue
@@ -246,6 +251,8 @@ def check_data_type(node: exp.DataType) -> None:
     text = node.sql(dialect="redshift").lower()
     if node.this == exp.DType.ARRAY or "[" in text:
         raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
+    if text.endswith("serial"):
+        raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
     if text.split("(")[0] in ABSENT_TYPES:
         raise missing(f"the type {text}")
 
@@ -312,8 +319,15 @@ def is_own(scope: Scope, column: exp.Column) -> bool:
     return column.table in scope.sources
 
 
+def check_collation(node: exp.CollateColumnConstraint) -> None:
+    """COLLATE of a column."""
+    if node.this.name.lower() != "case_sensitive":
+        raise missing(f"COLLATE {node.this.name.upper()}")
+
+
 CHECKS = {
     exp.CTE: check_cte,
+    exp.CollateColumnConstraint: check_collation,
     exp.Column: check_column,
     exp.DataType: check_data_type,
     exp.Except: check_set_operation,
@@ -342,6 +356,7 @@ NOT_HERE = {
     exp.Pivot: "PIVOT and UNPIVOT",
 }
 NOT_IN_REDSHIFT = {
+    exp.CheckColumnConstraint: "check",
     exp.Fetch: "fetch",
     exp.NullSafeEQ: "distinct",
     exp.NullSafeNEQ: "distinct",

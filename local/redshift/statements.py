@@ -140,11 +140,8 @@ def alter_table(text: str, body: str) -> Statement:
 
 def add_column(text: str, table: str, change: str) -> Statement:
     """ALTER TABLE ... ADD COLUMN."""
-    reader = ddl.Table(change)
-    tokens = ddl.words_of(change)[1:]
-    if tokens[0].text.upper() == "COLUMN":
-        tokens = tokens[1:]
-    return Statement(text, f"alter table {table} add column {reader.column(tokens)}")
+    column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
+    return Statement(text, f"alter table {table} add column {ddl.Table(text).columns(f'({column})')[1:-1]}")
 
 
 def alter_attributes(text: str, table: str, change: str, tokens: list[Token]) -> Statement:
