@@ -18,8 +18,6 @@ from .sort_order import insert
 from .words import NAME, words
 
 if TYPE_CHECKING:
-    from sqlglot.tokens import Token
-
     from .session import Session
 
 CREATE_VIEW = re.compile(
@@ -105,32 +103,28 @@ def alter_table(text: str, body: str) -> Statement:
     if not found:
         raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
     table, change = found.groups()
-    tokens = ddl.words_of(change)
+    tokens = [token for token in ddl.words_of(body) if token.start >= found.start(2)]
     words = [token.text.upper() for token in tokens]
     parts = ddl.parts_of(tokens)
-    is_encoding = words[:1] == ["ALTER"] and "ENCODE" in words
-    if len(parts) > 1 and any(part[:1] and part[0].text.upper() != "ALTER" for part in parts):
-        comma = tokens[len(parts[0])]
-        raise RedshiftError('syntax error at or near ","', SYNTAX_ERROR, text.find(change) + comma.start + 1)
+    if any(part and part[0].text.upper() != "ALTER" for part in parts[1:]):
+        raise RedshiftError('syntax error at or near ","', SYNTAX_ERROR, tokens[len(parts[0])].start + 1)
     if words[0] == "APPEND":
         raise missing("ALTER TABLE APPEND")
-    if words[0] == "ADD" and set(words) & {"CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"} and len(words) > 3:
-        if words[1] not in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
-            return add_column(text, table, change)
+    if words[0] == "ADD" and words[1] in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
         if "CHECK" in words:
             raise RedshiftError('syntax error at or near "check"', SYNTAX_ERROR)
-        return nothing_to_do(text, table, "ALTER TABLE")
+        return keep(text, table, ddl.Table(body))
     if words[0] == "ADD":
-        return add_column(text, table, change)
-    if is_encoding:
-        return nothing_to_do(text, table, "ALTER TABLE")
+        column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
+        return Statement(text, f"alter table {table} add column {ddl.Table(text).columns(f'({column})')[1:-1]}")
+    if words[0] == "ALTER" and "ENCODE" in words:
+        return keep(text, table, ddl.Table(body))
     if words[0] == "ALTER" and words[1] in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):
-        return alter_attributes(text, table, change, [token for part in parts for token in part[1:]])
+        attributes = ddl.Table(body)
+        attributes.attributes([token for part in parts for token in part[1:]])
+        return keep(text, table, attributes)
     if words[0] == "ALTER":
-        kind = re.fullmatch(
-            r"alter\s+(?:column\s+)?\S+\s+type\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)", change, re.I
-        )
-        if not kind:
+        if not re.search(r"\stype\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)$", change, re.I):
             raise RedshiftError("ALTER COLUMN TYPE is only supported for the size of a VARCHAR", NOT_SUPPORTED)
         return outside_transaction(text, body, "ALTER TABLE ALTER COLUMN")
     if words[0] not in ("DROP", "RENAME", "OWNER", "SET"):
@@ -138,31 +132,15 @@ def alter_table(text: str, body: str) -> Statement:
     return passed(text, body)
 
 
-def add_column(text: str, table: str, change: str) -> Statement:
-    """ALTER TABLE ... ADD COLUMN."""
-    column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
-    return Statement(text, f"alter table {table} add column {ddl.Table(text).columns(f'({column})')[1:-1]}")
-
-
-def alter_attributes(text: str, table: str, change: str, tokens: list[Token]) -> Statement:
-    """ALTER TABLE ... ALTER DISTSTYLE, DISTKEY, SORTKEY: what the catalogue shows, and how INSERT sorts from now on."""
-    attributes = ddl.Table(change)
-    attributes.attributes(tokens)
+def keep(text: str, table: str, attributes: ddl.Table) -> Statement:
+    """ALTER of keys and encodings: what the catalogue shows, and how INSERT sorts from now on; the owner's to do."""
+    given = attributes.as_json()
 
     def run(session: Session) -> str:
+        session.query(f"alter table {table} reset (fillfactor)")  # it has to exist, and to be the user's own
         quoted = table.replace("'", "''")
-        session.query(f"select pg_redshift.set_attributes('{quoted}', '{attributes.as_json()}')")
+        session.query(f"select pg_redshift.set_attributes('{quoted}', '{given}')")
         return "ALTER TABLE"
-
-    return Statement(text, "", action=run)
-
-
-def nothing_to_do(text: str, table: str, tag: str) -> Statement:
-    """A change that has no meaning here, of a table that has to exist."""
-
-    def run(session: Session) -> str:
-        session.query(f"select from {table} limit 0")
-        return tag
 
     return Statement(text, "", action=run)
 
