@@ -195,6 +195,7 @@ create function pg_redshift.date_part(part text, moment timetz) returns int immu
 create function pg_redshift.date_part(part text, span interval) returns int immutable strict parallel safe
   return floor(date_part(part, span));
 create function date_part_year(date) returns int immutable strict parallel safe return extract(year from $1);
+create function date_part_year(text) returns int stable strict parallel safe return date_part_year($1::date);
 create function trunc(timestamp) returns date immutable strict parallel safe return $1::date;
 create function trunc(float8, int) returns float8 immutable strict parallel safe return trunc($1::numeric, $2)::float8;
 create function round(float8, int) returns float8 immutable strict parallel safe return round($1::numeric, $2)::float8;
@@ -361,8 +362,11 @@ create function pg_last_copy_id() returns bigint volatile language sql
 create function pg_last_copy_count() returns bigint volatile language sql
   as $$ select coalesce(pg_redshift.last_copy(2), 0) $$;
 
--- What is no text is taken for one where Redshift wants a text: as the first argument, and beside LIKE. Numbers are
+-- A text is taken for a time where Redshift wants a time. What is no text is taken for one where Redshift wants a text: as the first argument, and beside LIKE. Numbers are
 -- compared with texts as texts, decimals as numbers (c_Supported_data_types.html).
+-- AS_TIMESTAMP is immutable so that a literal is read once and not for each row.
+create function pg_redshift.as_timestamp(text) returns timestamp immutable strict parallel safe language sql
+  as $$ select $1::timestamp $$;
 do $$
 declare
   known record;
@@ -370,6 +374,17 @@ declare
   sign text;
   number int := 0;
 begin
+  for known in select oid, pronamespace::regnamespace as schema, proname as name, proargtypes, pronargs,
+      pg_postgres.pg_get_function_arguments(oid) as arguments, pg_postgres.pg_get_function_result(oid) as result
+    from pg_proc where pronamespace in ('pg_catalog'::regnamespace, 'pg_redshift'::regnamespace) and 1114 = any (proargtypes)
+      and proname in ('date_add', 'date_diff', 'pgdate_part', 'date_part', 'date_trunc', 'last_day', 'add_months',
+      'months_between', 'next_day', 'convert_timezone')
+  loop
+    execute pg_postgres.format('create function %s.%I(%s) returns %s stable parallel safe return %1$s.%2$I(%5$s)',
+      known.schema, known.name, replace(known.arguments, 'timestamp without time zone', 'text'), known.result,
+      (select pg_postgres.string_agg(case known.proargtypes[n - 1] when 1114 then 'pg_redshift.as_timestamp($' || n || ')'
+        else '$' || n end, ', ' order by n) from generate_series(1, known.pronargs) n));
+  end loop;
   for known in select oid, proname as name, pronargs, pg_postgres.pg_get_function_arguments(oid) as arguments,
       pg_postgres.pg_get_function_result(oid) as result
     from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proargtypes[0] = 25 and proname in ('left', 'right',

@@ -56,17 +56,14 @@ def check_tokens(tokens: list[Token]) -> None:
     Raises:
         RedshiftError: In Redshift's words.
     """
-    for place, token in enumerate(tokens):
-        if token.token_type == TokenType.COMMA and place + 1 < len(tokens):
-            following = tokens[place + 1]
-            if following.text.upper() in AFTER_A_LIST and following.token_type != TokenType.IDENTIFIER:
-                raise syntax_error(following.text, place=following.start + 1)
-        word = token.text.upper()
-        if word not in TRIGGERS or token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
-            continue
-        after = [following.text.upper() for following in tokens[place + 1 : place + 3]]
-        if after[: len(TRIGGERS[word])] == TRIGGERS[word]:
-            wrong = token if word == "ON" else tokens[place + len(TRIGGERS[word])]
+    quoted = (TokenType.STRING, TokenType.IDENTIFIER)
+    words = ["" if token.token_type in quoted else token.text.upper() for token in tokens]
+    for place, word in enumerate(words):
+        if word == "," and words[place + 1 : place + 2] and words[place + 1] in AFTER_A_LIST:
+            raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
+        following = TRIGGERS.get(word)
+        if following is not None and words[place + 1 : place + 1 + len(following)] == following:
+            wrong = tokens[place if word == "ON" else place + len(following)]
             raise syntax_error(wrong.text, place=wrong.start + 1)
 
 

@@ -14,19 +14,6 @@ Columns = Callable[[str], list[str]]
 
 DATE_PARTS = {alias: part for part, *aliases in map(str.split, words("date_parts")) for alias in aliases}
 WITH_DATE_PART = ("dateadd", "date_add", "datediff", "date_diff", "date_part", "pgdate_part", "date_trunc")
-# Which arguments are times, so that a literal there is one; a bare literal would fit several types
-TIME_ARGUMENTS = {
-    "date_add": (2,),
-    "date_diff": (1, 2),
-    "pgdate_part": (1,),
-    "date_trunc": (1,),
-    "last_day": (0,),
-    "add_months": (0,),
-    "months_between": (0, 1),
-    "next_day": (0,),
-    "date_part_year": (0,),
-    "convert_timezone": (-1,),
-}
 # The names under which a function without an alias shows in the result
 SYNONYMS = {
     "nvl": "coalesce",
@@ -90,7 +77,7 @@ class Rewriter:
     def extract(self, node: exp.Extract) -> None:
         """EXTRACT as a function of our own."""
         part = self.date_part(exp.Literal.string(node.this.name))
-        self.replace(node, call("pg_redshift.date_part", part, as_time(node.expression)))
+        self.replace(node, call("pg_redshift.date_part", part, node.expression))
 
     def into(self, node: exp.Into) -> None:
         """A table whose name starts with # is temporary."""
@@ -143,10 +130,6 @@ class Rewriter:
         if name in SYNONYMS:
             node.set("this", SYNONYMS[name])
             self.changed = True
-        for place in TIME_ARGUMENTS.get(SYNONYMS.get(name, name), ()):
-            if place < len(arguments) and (arguments[place].is_string or isinstance(arguments[place], exp.Null)):
-                arguments[place].replace(as_time(arguments[place].copy()))
-                self.changed = True
         if name == "nvl2" and len(arguments) == 3:
             test = exp.Not(this=exp.Is(this=exp.paren(arguments[0]), expression=exp.Null()))
             self.replace(node, exp.Case(ifs=[exp.If(this=test, true=arguments[1])], default=arguments[2]))
@@ -390,11 +373,6 @@ class Rewriter:
                 item.set("this", exp.column(f"order_{place}"))
         query.from_(inner.subquery("qualified"), copy=False).where(exp.column("is_qualified"), copy=False)
         self.replace(select, query)
-
-
-def as_time(node: exp.Expression) -> exp.Expression:
-    """A literal as a timestamp; anything else as it is."""
-    return exp.cast(node, "timestamp") if node.is_string or isinstance(node, exp.Null) else node
 
 
 def is_bare_argument(column: exp.Column) -> bool:

@@ -874,6 +874,10 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select listagg(qty::varchar, ',') within group (order by qty desc) from winsales where sellerid=2", "20,20"),
         ("select sellerid, listagg(qty, ',') within group (order by dateid, salesid) from winsales where sellerid=3 group by 1", [(3, "10,15,20,30")]),
     ],
+    ("date and time", "c_Supported_data_types.html"): [
+        (("create table texts (t varchar(30))", "insert into texts values ('2020-01-31 10:00:00')", "select dateadd(day, 1, t), datediff(day, t, '2020-02-05'), last_day(t), extract(hour from t), date_part(hour, t) from texts"), [(when("2020-02-01 10:00"), 5, dt.date(2020, 1, 31), 10, 10.0)]),
+        ("select replace('(a)', ')', 'from'), nvl(null, 'from')", [("(afrom", "from")]),
+    ],
     ("errors", "c_SQL_commands.html"): [
         ("select * from sales_none", Refusal("42P01", 'relation "sales_none" does not exist')),
         ("select * from nosuch.t", Refusal("42P01", 'relation "nosuch.t" does not exist')),
