@@ -7,10 +7,14 @@ set search_path = pg_catalog;
 create schema pg_postgres;
 grant usage on schema pg_postgres, pg_redshift to public;
 update pg_proc set pronamespace = 'pg_postgres'::regnamespace
-where pronamespace = 'pg_catalog'::regnamespace and proname not in (select name from pg_redshift.functions)
-  or proname in ('avg', 'concat', 'json_array_length', 'json_extract_path_text', 'regexp_count', 'regexp_instr',
-    'regexp_replace', 'regexp_substr', 'to_char', 'to_date', 'to_timestamp', 'version')
-    and (proname <> 'avg' or proargtypes[0] in (20, 21, 23));
+where pronamespace = 'pg_catalog'::regnamespace and (proname not in (select name from pg_redshift.functions)
+  or proname in ('concat', 'json_array_length', 'json_extract_path_text', 'regexp_count', 'regexp_instr', 'regexp_replace',
+    'regexp_substr', 'split_part', 'to_char', 'to_date', 'to_timestamp', 'version')
+  or proname = 'avg' and proargtypes[0] in (20, 21, 23)
+  or proname = 'sum' and proargtypes[0] in (20, 700)
+  -- These have double precision as their result, whatever their argument is
+  or proname ~ '^(stddev|var)' and proargtypes[0] in (20, 21, 23, 1700)
+  or (proname in ('exp', 'power', 'pow', 'sqrt') or proname = 'log' and pronargs = 1) and proargtypes[0] = 1700);
 update pg_type set typnamespace = 'pg_postgres'::regnamespace
 where typnamespace = 'pg_catalog'::regnamespace and typtype in ('b', 'd', 'r', 'm', 'p') and typelem = 0
   and typname not in (select name from pg_redshift.types);
@@ -58,6 +62,9 @@ create aggregate avg(int2) (sfunc = int2_avg_accum, stype = int8[], initcond = '
 create aggregate avg(int4) (sfunc = int4_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 create aggregate avg(int8) (sfunc = pg_redshift.avg_add, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 
+-- SUM of integers is an integer, too (r_SUM.html)
+create aggregate sum(int8) (sfunc = int8pl, stype = int8, combinefunc = int8pl, parallel = safe);
+
 -- MEDIAN and PERCENTILE_CONT of integers are decimals (r_MEDIAN.html, r_PERCENTILE_CONT.html); with OVER, too, which
 -- PostgreSQL's ordered-set aggregates have not. So ARRAY_AGG collects the values, and these look into them.
 create function pg_redshift.percentile(list numeric[], part float8) returns numeric immutable language sql as $$
@@ -72,7 +79,8 @@ create function pg_redshift.percentile(float8[], float8) returns float8 immutabl
 create function pg_redshift.percentile(timestamp[], float8) returns timestamp immutable language sql as $$
   select timestamp 'epoch' + pg_catalog.percentile_cont($2) within group (order by x - timestamp 'epoch')
   from pg_postgres.unnest($1) x $$;
-create function pg_redshift.percentile(date[], float8) returns timestamp immutable return pg_redshift.percentile($1::timestamp[], $2);
+create function pg_redshift.percentile(date[], float8) returns date immutable
+  return pg_redshift.percentile($1::timestamp[], $2)::date;
 
 create function pg_redshift.percentile_disc(list anyarray, part float8, is_descending bool) returns anyelement immutable
   language sql as $$ select case when $3 then (select pg_catalog.percentile_disc($2) within group (order by x desc) from pg_postgres.unnest($1) x)
@@ -128,10 +136,9 @@ create function pg_redshift.try_cast(value anyelement, kind text) returns text s
   where pg_postgres.pg_input_is_valid(cast_to, $2 || '') $$;
 
 -- Date and time (Date_functions_header.html). The dialect writes date parts in their long form, in quotes.
--- GETDATE has no fraction of a second; SYSDATE is the start of the transaction.
-create function getdate() returns timestamp stable parallel safe
-  return date_trunc('second', statement_timestamp() at time zone 'UTC');
-create function sysdate() returns timestamp stable parallel safe return now() at time zone 'UTC';
+-- GETDATE has no fraction of a second; SYSDATE is the start of the transaction; both are in the session's time zone.
+create function getdate() returns timestamp stable parallel safe return date_trunc('second', statement_timestamp()::timestamp);
+create function sysdate() returns timestamp stable parallel safe return now()::timestamp;
 -- The first one is stable, not strict, and names its intervals, so that PostgreSQL can inline it: ten times as fast a row.
 -- A year after 29 February is 1 March (r_DATEADD_function.html).
 create function date_add(part text, number bigint, moment timestamp) returns timestamp stable parallel safe
@@ -164,6 +171,8 @@ create function date_diff(part text, a timestamp, b timestamp) returns bigint im
     when 'decade' then extract(decade from b) - extract(decade from a)
     when 'century' then extract(century from b) - extract(century from a)
     when 'millennium' then extract(millennium from b) - extract(millennium from a) end::bigint;
+create function date_diff(part text, a date, b date) returns bigint immutable strict parallel safe
+  return date_diff(part, a::timestamp, b::timestamp);
 create function date_diff(part text, a timestamptz, b timestamptz) returns bigint immutable strict parallel safe
   return date_diff(part, a at time zone 'UTC', b at time zone 'UTC');
 create function date_diff(part text, a time, b time) returns bigint immutable strict parallel safe
@@ -263,6 +272,8 @@ create function concat(text, text) returns text immutable strict parallel safe r
 create function concat(text, anynonarray) returns text stable parallel safe language sql as $$ select $1 || $2 $$;
 create function concat(anynonarray, text) returns text stable parallel safe language sql as $$ select $1 || $2 $$;
 create operator + (leftarg = text, rightarg = text, function = textcat);
+create function split_part(text, text, place int) returns text immutable strict parallel safe return case when place > 0
+  then pg_postgres.split_part($1, $2, place) else pg_redshift.fail('22023', 'field position must be greater than zero') end;
 create function len(text) returns int immutable strict parallel safe return length($1);
 create function charindex(text, text) returns int immutable strict parallel safe return strpos($2, $1);
 create function octetindex(text, text) returns int immutable strict parallel safe

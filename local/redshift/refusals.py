@@ -57,12 +57,12 @@ def check_tokens(tokens: list[Token]) -> None:
         RedshiftError: In Redshift's words.
     """
     quoted = (TokenType.STRING, TokenType.IDENTIFIER)
-    words = ["" if token.token_type in quoted else token.text.upper() for token in tokens]
-    for place, word in enumerate(words):
-        if word == "," and words[place + 1 : place + 2] and words[place + 1] in AFTER_A_LIST:
+    texts = ["" if token.token_type in quoted else token.text.upper() for token in tokens]
+    for place, word in enumerate(texts):
+        if word == "," and texts[place + 1 : place + 2] and texts[place + 1] in AFTER_A_LIST:
             raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
         following = TRIGGERS.get(word)
-        if following is not None and words[place + 1 : place + 1 + len(following)] == following:
+        if following is not None and texts[place + 1 : place + 1 + len(following)] == following:
             wrong = tokens[place if word == "ON" else place + len(following)]
             raise syntax_error(wrong.text, place=wrong.start + 1)
 

@@ -344,7 +344,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select percentile_cont(0.25) within group (order by amount desc) from sales", Decimal("17.5")),
         ("select percentile_disc(0.5) within group (order by amount) from sales", 10),
         ("select approximate count(distinct buyerid), approximate percentile_disc(0.5) within group (order by qty) from winsales", [(3, 20)]),
-        ("select median(dateid) from winsales where sellerid = 2", when("2004-02-14")),
+        ("select median(dateid) from winsales where sellerid = 2", dt.date(2004, 2, 14)),
         ("select median(price) from listing", Decimal("109.65")),
         ("select buyerid, median(qty) from winsales group by buyerid order by 1", [("a         ", Decimal("30")), ("b         ", Decimal("17.5")), ("c         ", Decimal("15"))]),
         ("select percentile_cont(0.6) within group (order by qty), percentile_disc(0.6) within group (order by qty) from winsales", [(Decimal("20"), 20)]),
@@ -878,6 +878,16 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         (("create table texts (t varchar(30))", "insert into texts values ('2020-01-31 10:00:00')", "select dateadd(day, 1, t), datediff(day, t, '2020-02-05'), last_day(t), extract(hour from t), date_part(hour, t) from texts"), [(when("2020-02-01 10:00"), 5, dt.date(2020, 1, 31), 10, 10.0)]),
         ("select replace('(a)', ')', 'from'), nvl(null, 'from')", [("(afrom", "from")]),
     ],
+    ("aggregates", "r_SUM.html"): [
+        ("select sum(qty) / 2, sum(n) / 2, sum(sum(qty)) over () from (select qty, count(*) as n from winsales where sellerid = 2 group by qty)", [(10, 1, 20)]),
+        ("select stddev_samp(price) = sqrt(var_samp(price)), var_pop(listid) > 46.8, round(stddev(listid)::decimal(14, 2), 1) from listing", [(True, True, Decimal("8.4"))]),
+        ("select exp(0.0), power(2.0, 3), sqrt(2.25), log(100.0)", [(1.0, 8.0, 1.5, 2.0)]),
+    ],
+    ("date and time", "r_GETDATE.html"): [
+        (("set timezone to 'Asia/Tokyo'", "select datediff(hour, getdate(), convert_timezone('Asia/Tokyo', current_timestamp)), datediff(hour, date '2024-03-10', date '2024-03-11')"), [(0, 24)]),
+        ("reset timezone", []),
+    ],
+    ("errors", "SPLIT_PART.html"): [("select split_part('a,b', ',', -1)", Refusal("22023", "field position must be greater than zero"))],
     ("errors", "c_SQL_commands.html"): [
         ("select * from sales_none", Refusal("42P01", 'relation "sales_none" does not exist')),
         ("select * from nosuch.t", Refusal("42P01", 'relation "nosuch.t" does not exist')),
