@@ -332,8 +332,9 @@ begin
   m := m || decode('80' || repeat('00', (119 - length(m) % 64) % 64) || lpad(to_hex(length(m)::bigint * 8), 16, '0'), 'hex');
   for block in 0..length(m) / 64 - 1 loop
     for i in 0..79 loop
-      w[i] := case when i < 16 then get_byte(m, block * 64 + i * 4)::bigint << 24 | get_byte(m, block * 64 + i * 4 + 1) << 16
-        | get_byte(m, block * 64 + i * 4 + 2) << 8 | get_byte(m, block * 64 + i * 4 + 3) else pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1) end;
+      w[i] := case when i < 16 then ((get_byte(m, block * 64 + i * 4) * 256::bigint + get_byte(m, block * 64 + i * 4 + 1)) * 256
+          + get_byte(m, block * 64 + i * 4 + 2)) * 256 + get_byte(m, block * 64 + i * 4 + 3)
+        else pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1) end;
     end loop;
     a := h[1]; b := h[2]; c := h[3]; d := h[4]; e := h[5];
     for i in 0..79 loop

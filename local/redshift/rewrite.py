@@ -367,7 +367,10 @@ class Rewriter:
             inner.set(clause, None)
             if found and clause != "qualify":
                 query.set(clause, found)
+        shown = {column.name for column in outer}
         for place, item in enumerate(query.args["order"].expressions if query.args.get("order") else []):
+            if isinstance(item.this, exp.Column) and not item.this.table and item.this.name.lower() in shown:
+                continue
             if not item.this.is_int:
                 inner.select(exp.alias_(item.this.copy(), f"order_{place}"), copy=False)
                 item.set("this", exp.column(f"order_{place}"))
