@@ -150,8 +150,6 @@ create function date_add(part text, number bigint, moment timestamp) returns tim
       then interval '1 day' else interval '0' end;
 create function date_add(part text, number bigint, moment timestamptz) returns timestamptz immutable strict parallel safe
   return date_add(part, number, moment at time zone 'UTC') at time zone 'UTC';
-create function date_add(part text, number bigint, moment date) returns timestamp immutable strict parallel safe
-  return date_add(part, number, moment::timestamp);
 create function date_add(part text, number bigint, moment time) returns time immutable strict parallel safe
   return moment + number * ('1 ' || part)::interval;
 create function date_add(part text, number bigint, moment timetz) returns timetz immutable strict parallel safe
@@ -171,20 +169,15 @@ create function date_diff(part text, a timestamp, b timestamp) returns bigint im
     when 'decade' then extract(decade from b) - extract(decade from a)
     when 'century' then extract(century from b) - extract(century from a)
     when 'millennium' then extract(millennium from b) - extract(millennium from a) end::bigint;
-create function date_diff(part text, a date, b date) returns bigint immutable strict parallel safe
-  return date_diff(part, a::timestamp, b::timestamp);
 create function date_diff(part text, a timestamptz, b timestamptz) returns bigint immutable strict parallel safe
   return date_diff(part, a at time zone 'UTC', b at time zone 'UTC');
 create function date_diff(part text, a time, b time) returns bigint immutable strict parallel safe
   return date_diff(part, date '2000-01-01' + a, date '2000-01-01' + b);
 create function date_diff(part text, a timetz, b timetz) returns bigint immutable strict parallel safe
   return date_diff(part, (a at time zone 'UTC')::time, (b at time zone 'UTC')::time);
-create function date_trunc(text, date) returns timestamp immutable strict parallel safe return date_trunc($1, $2::timestamp);
 -- DATE_PART has the whole seconds with their fraction, EXTRACT only its part; decade 201 starts with 2000
 create function pgdate_part(part text, moment timestamp) returns float8 immutable strict parallel safe
   return date_part(part, moment) + case part when 'decade' then 1 else 0 end;
-create function pgdate_part(part text, moment date) returns float8 immutable strict parallel safe
-  return pgdate_part(part, moment::timestamp);
 create function pgdate_part(text, timestamptz) returns float8 stable strict parallel safe return date_part($1, $2);
 create function pgdate_part(text, time) returns float8 immutable strict parallel safe return date_part($1, $2);
 create function pgdate_part(text, timetz) returns float8 immutable strict parallel safe return date_part($1, $2);
@@ -193,8 +186,6 @@ create function pg_redshift.date_part(part text, moment timestamp) returns int i
   return case part when 'milliseconds' then mod(floor(extract(milliseconds from moment)), 1000)
     when 'microseconds' then mod(extract(microseconds from moment), 1000000)
     else floor(pgdate_part(part, moment)) end;
-create function pg_redshift.date_part(part text, moment date) returns int immutable strict parallel safe
-  return pg_redshift.date_part(part, moment::timestamp);
 create function pg_redshift.date_part(part text, moment timestamptz) returns float8 immutable strict parallel safe
   return pg_redshift.date_part(part, moment at time zone 'UTC');
 create function pg_redshift.date_part(part text, moment time) returns int immutable strict parallel safe
@@ -210,19 +201,14 @@ create function trunc(float8, int) returns float8 immutable strict parallel safe
 create function round(float8, int) returns float8 immutable strict parallel safe return round($1::numeric, $2)::float8;
 create function last_day(timestamp) returns date immutable strict parallel safe
   return (date_trunc('month', $1) + interval '1 month')::date - 1;
-create function last_day(date) returns date immutable strict parallel safe return last_day($1::timestamp);
 create function add_months(timestamp, bigint) returns timestamp immutable strict parallel safe
   return case when $1::date = last_day($1) then last_day(date_add('month', $2, $1)) + $1::time else date_add('month', $2, $1) end;
-create function add_months(date, bigint) returns timestamp immutable strict parallel safe return add_months($1::timestamp, $2);
 create function months_between(a timestamp, b timestamp) returns float8 immutable strict parallel safe
   return date_diff('month', b, a) + case when extract(day from a) = extract(day from b)
     or a::date = last_day(a) and b::date = last_day(b) then 0
     else ((extract(day from a) - extract(day from b)) + extract(epoch from a::time - b::time) / 86400) / 31 end;
-create function months_between(date, date) returns float8 immutable strict parallel safe
-  return months_between($1::timestamp, $2::timestamp);
-create function next_day(date, text) returns date immutable strict parallel safe
-  return $1 + (7 + (strpos('su mo tu we th fr sa', lower(left($2, 2))) - 1) / 3 - extract(dow from $1)::int - 1) % 7 + 1;
-create function next_day(timestamp, text) returns date immutable strict parallel safe return next_day($1::date, $2);
+create function next_day(timestamp, text) returns date immutable strict parallel safe
+  return $1::date + (7 + (strpos('su mo tu we th fr sa', lower(left($2, 2))) - 1) / 3 - extract(dow from $1)::int - 1) % 7 + 1;
 create function convert_timezone(source text, target text, moment timestamp) returns timestamp immutable strict parallel safe
   return moment at time zone source at time zone target;
 create function convert_timezone(target text, moment timestamp) returns timestamp immutable strict parallel safe
@@ -374,11 +360,12 @@ create function pg_last_copy_id() returns bigint volatile language sql
 create function pg_last_copy_count() returns bigint volatile language sql
   as $$ select coalesce(pg_redshift.last_copy(2), 0) $$;
 
--- A text is taken for a time where Redshift wants a time. What is no text is taken for one where Redshift wants a text: as the first argument, and beside LIKE. Numbers are
+-- A text or a date is taken for a time where Redshift wants a time. What is no text is taken for one where Redshift wants a text: as the first argument, and beside LIKE. Numbers are
 -- compared with texts as texts, decimals as numbers (c_Supported_data_types.html).
 -- AS_TIMESTAMP is immutable so that a literal is read once and not for each row.
 create function pg_redshift.as_timestamp(text) returns timestamp immutable strict parallel safe language sql
   as $$ select $1::timestamp $$;
+create function pg_redshift.as_timestamp(date) returns timestamp immutable parallel safe return $1::timestamp;
 do $$
 declare
   known record;
@@ -389,13 +376,15 @@ begin
   for known in select oid, pronamespace::regnamespace as schema, proname as name, proargtypes, pronargs,
       pg_postgres.pg_get_function_arguments(oid) as arguments, pg_postgres.pg_get_function_result(oid) as result
     from pg_proc where pronamespace in ('pg_catalog'::regnamespace, 'pg_redshift'::regnamespace) and 1114 = any (proargtypes)
-      and proname in ('date_add', 'date_diff', 'pgdate_part', 'date_part', 'date_trunc', 'last_day', 'add_months',
+      and (pronamespace = 'pg_redshift'::regnamespace or proname <> 'date_part') and proname in ('date_add', 'date_diff', 'pgdate_part', 'date_part', 'date_trunc', 'last_day', 'add_months',
       'months_between', 'next_day', 'convert_timezone')
   loop
-    execute pg_postgres.format('create function %s.%I(%s) returns %s stable parallel safe return %1$s.%2$I(%5$s)',
-      known.schema, known.name, replace(known.arguments, 'timestamp without time zone', 'text'), known.result,
-      (select pg_postgres.string_agg(case known.proargtypes[n - 1] when 1114 then 'pg_redshift.as_timestamp($' || n || ')'
-        else '$' || n end, ', ' order by n) from generate_series(1, known.pronargs) n));
+    foreach kind in array '{text,date}'::text[] loop
+      execute pg_postgres.format('create function %s.%I(%s) returns %s stable parallel safe return %1$s.%2$I(%5$s)',
+        known.schema, known.name, replace(known.arguments, 'timestamp without time zone', kind), known.result,
+        (select pg_postgres.string_agg(case known.proargtypes[n - 1] when 1114 then 'pg_redshift.as_timestamp($' || n || ')'
+          else '$' || n end, ', ' order by n) from generate_series(1, known.pronargs) n));
+    end loop;
   end loop;
   for known in select oid, proname as name, pronargs, pg_postgres.pg_get_function_arguments(oid) as arguments,
       pg_postgres.pg_get_function_result(oid) as result

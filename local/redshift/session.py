@@ -321,6 +321,7 @@ ERRORS = [
     (r'cannot insert a non-DEFAULT value into column ".*"', "0A000", "cannot set an identity column to a value", ""),
     (r'new row for relation .* violates check constraint "bytes"', "22001", "Value too long for character type", ""),
     (r"numeric field overflow", "22003", "Numeric data overflow (result precision)", ""),
+    (r"invalid input syntax for type json", "XX000", "JSON parsing error", ""),
     (INTEGER, "22P02", r"invalid input syntax for integer: \1", ""),
     (r"value too long for type (character.*)", "22001", r"value too long for type \1", ""),
 ]

@@ -890,6 +890,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         (("set timezone to 'Asia/Tokyo'", "select datediff(hour, getdate(), convert_timezone('Asia/Tokyo', current_timestamp)), datediff(hour, date '2024-03-10', date '2024-03-11')"), [(0, 24)]),
         ("reset timezone", []),
     ],
+    ("errors", "JSON_EXTRACT_PATH_TEXT.html"): [("select json_extract_path_text('bad', 'a')", Refusal("XX000", "JSON parsing error"))],
     ("errors", "SPLIT_PART.html"): [("select split_part('a,b', ',', -1)", Refusal("22023", "field position must be greater than zero"))],
     ("errors", "c_SQL_commands.html"): [
         ("select * from sales_none", Refusal("42P01", 'relation "sales_none" does not exist')),
