@@ -122,6 +122,7 @@ def around(text: str, before: str, sql: str, after: str = "") -> Statement:
         sql: The query, as it stands at the end of `text` or in it.
         after: What to append.
     """
+    after = after and "\n" + after  # the query can end in a comment
 
     def build(columns: Columns | None) -> Statement:
         try:
@@ -158,7 +159,7 @@ def rewritten(sql: str, columns: Columns | None) -> str:
         return sql  # PostgreSQL says what is wrong with it
     except ParseError:
         # PostgreSQL finds the wrong word, or it reads what we cannot read: then it meets the word that we append
-        return f"{sql} ;{UNPARSABLE}"
+        return f"{sql}\n;{UNPARSABLE}"
     nodes = nodes_of(tree)
     refusals.check(tree, nodes)
     rewriter = Rewriter(tree, columns)

@@ -795,6 +795,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         (("create table s1 (col1 int distkey sortkey, col2 int)", "create table s2 (like s1)", "select tablename, \"column\", type, distkey, sortkey from pg_table_def where tablename in ('s1', 's2') order by 1, 2"), [("s1", "col1", "integer", True, 1), ("s1", "col2", "integer", False, 0), ("s2", "col1", "integer", True, 1), ("s2", "col2", "integer", False, 0)]),
         (("create table txt (a text, b varchar, c char, d nvarchar(10), e numeric, f varchar(max), g bpchar, h character varying(7), j float, l int8, m dec(4,1), n timestamptz, q real)", "select \"column\", type from pg_table_def where tablename = 'txt'"), [("a", "character varying(256)"), ("b", "character varying(256)"), ("c", "character(1)"), ("d", "character varying(10)"), ("e", "numeric(18,0)"), ("f", "character varying(65535)"), ("g", "character(256)"), ("h", "character varying(7)"), ("j", "double precision"), ("l", "bigint"), ("m", "numeric(4,1)"), ("n", "timestamp with time zone"), ("q", "real")]),
         (("create table ctas1 (a, b) backup no diststyle even compound sortkey(a) as (with x as (select 1 as a, 2) select * from x)", "create table if not exists ctas1 (a int)", "select * from ctas1"), [(1, 2)]),
+        (("create table noted sortkey(a) as select nvl(1, 2) as a -- note", "insert into noted select 5 -- note", "select a from noted order by 1 -- note"), [(1,), (5,)]),
         ("create table ctas1 (a int)", Refusal("42P07", 'relation "ctas1" already exists')),
         (("create temp table #tt as select 1 as a", "insert into #tt values (2)", "select top 1 a into #top from #tt order by 1", "select sum(a), (select count(*) from #top) from #tt"), [(3, 1)]),
         (("select sellerid, qty into newtab from winsales where qty > 20", "select count(*) from newtab"), 3),
@@ -858,6 +859,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     + [
         ("select id, name from employee start with name = 'John' connect by prior id = manager_id", Refusal(UNSUPPORTED, "the local Redshift does not have CONNECT BY; Redshift does")),
         ("select median(qty) over (partition by sellerid order by salesid) from winsales", Refusal(UNSUPPORTED, "ORDER BY is not supported in the window of median")),
+        ("select 5 # 3 -- note", Refusal(UNSUPPORTED, "the local Redshift does not have a reader for this statement, though PostgreSQL has; Redshift does")),
         ("select 5 # 3", Refusal(UNSUPPORTED, "the local Redshift does not have a reader for this statement, though PostgreSQL has; Redshift does")),
         ("select firstname, count(*) from users", Refusal("42803", 'column "users.firstname" must appear in the GROUP BY clause or be used in an aggregate function')),
     ],
