@@ -100,7 +100,7 @@ class Rewriter:
         """Puts a node in another's place, under the name that a column has from it, if that differs."""
         self.changed = True
         if name and isinstance(node.parent, exp.Select) and node.arg_key == "expressions":
-            new = exp.alias_(new, name)
+            new = exp.alias_(new, name, copy=False)
         if node is self.tree:
             self.tree = new
         else:
@@ -140,11 +140,10 @@ class Rewriter:
         elif name == "ratio_to_report" and isinstance(node.parent, exp.Window):
             window = node.parent
             value = exp.cast(arguments[0].copy(), "double precision")
-            whole = window.copy()
-            whole.set("this", call("sum", arguments[0].copy()))
-            self.replace(
-                window, exp.paren(exp.Div(this=value, expression=call("nullif", whole, exp.Literal.number(0)))), name
-            )
+            window.set("this", call("sum", arguments[0]))
+            mark = detach(window)
+            whole = call("nullif", window, exp.Literal.number(0))
+            self.replace(mark, exp.paren(exp.Div(this=value, expression=whole), copy=False), name)
         elif name.startswith("json_") and isinstance(arguments[-1], exp.Boolean):  # null_if_invalid
             flag = arguments.pop()
             if flag.this:
@@ -194,7 +193,7 @@ class Rewriter:
         values: exp.Expression = call("pg_postgres.array_agg", value)
         if window:
             window.set("this", values)
-            outer, values = window, window.copy()
+            outer, values = detach(window), window
         self.replace(outer, call(f"pg_redshift.{function}", values, *arguments), alias)
 
     def listagg(
@@ -218,7 +217,7 @@ class Rewriter:
             if ordered:
                 window.set("order", exp.Order(expressions=ordered))
                 window.set("spec", frame("UNBOUNDED PRECEDING", "UNBOUNDED FOLLOWING"))
-            self.replace(window, call("pg_redshift.listagg", window.copy()))
+            self.replace(detach(window), call("pg_redshift.listagg", window))
             return
         last = exp.Order(this=separator, expressions=ordered) if ordered else separator
         self.replace(outer, call("pg_redshift.listagg", call("pg_postgres.string_agg", text, last)))
@@ -247,12 +246,12 @@ class Rewriter:
             present = exp.Where(this=exp.Not(this=exp.Is(this=exp.paren(value.copy()), expression=exp.Null())))
             window.set("this", exp.Filter(this=call("pg_postgres.array_agg", value), expression=present))
             place = exp.Neg(this=exp.paren(offset)) if name == "lag" else offset
-            self.replace(window, call("pg_redshift.nth", window.copy(), place), name)
+            self.replace(detach(window), call("pg_redshift.nth", window, place), name)
             return
         shown = name
         name = {"lag": "last_value", "lead": "first_value"}.get(name, name)
         node.replace(call(f"pg_redshift.{name}", value))
-        self.replace(window, window.copy(), shown)
+        self.replace(detach(window), window, shown)
 
     def compute_once(self, select: exp.Select) -> None:
         """Where a query has TRY_CAST, each step that parses does so once a row.
@@ -376,6 +375,16 @@ class Rewriter:
                 item.set("this", exp.column(f"order_{place}"))
         query.from_(inner.subquery("qualified"), copy=False).where(exp.column("is_qualified"), copy=False)
         self.replace(select, query)
+
+
+def detach(node: exp.Expression) -> exp.Expression:
+    """Leaves a mark in a node's place, for another that will have the node itself in it.
+
+    A copy would not do: parts of the node may be still to be rewritten.
+    """
+    mark = exp.Placeholder()
+    node.replace(mark)
+    return mark
 
 
 def is_bare_argument(column: exp.Column) -> bool:

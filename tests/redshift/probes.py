@@ -351,6 +351,8 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select median from (select median(qty) from winsales)", Decimal("20")),
     ],
     ("window functions", "c_Window_functions.html"): [
+        ("select percentile_cont(0.5) within group (order by nvl(qty, 0)) over (partition by datediff(year, '2003-01-01', dateid)), listagg(sellerid, ',') within group (order by sellerid) over (partition by nvl(sellerid, 0)) from winsales where salesid = 30001", [(Decimal(10), "3")]),
+        ("select first_value(qty ignore nulls) over (partition by nvl(sellerid, 0) order by dateadd(day, 1, dateid) rows unbounded preceding), ratio_to_report(qty) over (partition by nvl(sellerid, 0)), lag(qty, 2) ignore nulls over (partition by nvl(sellerid, 0) order by salesid) from winsales where salesid = 30001", [(10, 1.0, None)]),
         ("select sum(amount) over (order by id rows unbounded preceding) from sales order by id", [(10,), (30,), (30,)]),
         ("select row_number() over (order by id), rank() over (order by region), dense_rank() over (order by region) from sales order by id", [(1, 1, 1), (2, 1, 1), (3, 3, 2)]),
         ("select lag(amount) over (order by id), lead(amount, 2) over (order by id) from sales order by id", [(None, None), (10, None), (20, None)]),
