@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 UNPARSABLE = "refused_by_the_local_redshift"
 REMOVE_DUPLICATES = re.compile(
-    r"merge\s+into\s+(\S+)\s+using\s+(\S+)\s+on\s+(.*?)\s+remove\s+duplicates\s*", re.I | re.S
+    r"merge\s+into\s+(\S+)\s+using\s+(\S+(?:\s+(?:as\s+)?\w+)?)\s+on\s+(.*?)\s+remove\s+duplicates\s*", re.I | re.S
 )
 LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.S)
 

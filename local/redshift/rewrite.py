@@ -161,24 +161,22 @@ class Rewriter:
         arguments = list(node.expressions)
         if window and window.args.get("order"):
             raise RedshiftError(f"ORDER BY is not supported in the window of {name}", "0A000")
-        if name == "percentile_disc" and not window:
-            return
         if name == "listagg":
             self.listagg(outer, window, arguments, order)
-        else:
-            part: exp.Expression = exp.Literal.number("0.5")
-            is_descending = False
-            if name != "median":
-                if not order:
-                    raise RedshiftError(f"WITHIN GROUP is required for ordered-set aggregate {name}", "42809")
-                part, arguments = arguments[0], [order.expressions[0].this]
-                is_descending = bool(order.expressions[0].args.get("desc"))
-            if name == "percentile_disc":
-                self.replace_by_list(outer, window, "percentile_disc", arguments[0], part, exp.convert(is_descending))
-                return
+            return
+        if name != "median" and not order:
+            raise RedshiftError(f"WITHIN GROUP is required for ordered-set aggregate {name}", "42809")
+        value, part = arguments[0], exp.convert(0.5)
+        is_descending = False
+        if order:
+            value, part = order.expressions[0].this, arguments[0]
+            is_descending = bool(order.expressions[0].args.get("desc"))
+        if name == "percentile_disc" and window:
+            self.replace_by_list(outer, window, name, value, part, exp.convert(is_descending))
+        elif name != "percentile_disc":
             if is_descending:
-                part = exp.paren(exp.Sub(this=exp.Literal.number(1), expression=exp.paren(part)))
-            self.replace_by_list(outer, window, "percentile", arguments[0], part, alias=name)
+                part = exp.paren(exp.Sub(this=exp.convert(1), expression=exp.paren(part)))
+            self.replace_by_list(outer, window, "percentile", value, part, alias=name)
 
     def replace_by_list(
         self,
