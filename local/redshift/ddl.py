@@ -97,7 +97,7 @@ class Table:
         columns = [item for item in items if isinstance(item, exp.ColumnDef)]
         for item in items:
             keys = item.find_all(exp.PrimaryKey)
-            self.primary_key |= {name.name for key in keys for name in key.find_all(exp.Identifier)}
+            self.primary_key |= {name.name.lower() for key in keys for name in key.find_all(exp.Identifier)}
             if isinstance(item, exp.LikeProperty):
                 self.like = write(item.this)
         for column in columns:
@@ -126,8 +126,8 @@ class Table:
 
     def column(self, column: exp.ColumnDef) -> None:
         """Takes out of a column's definition what PostgreSQL does not know."""
-        name, kept = column.name, []
-        column.this.set("quoted", True)
+        name, kept = column.name.lower(), []
+        column.set("this", exp.to_identifier(name, quoted=True))
         for constraint in column.constraints:
             kind = constraint.kind
             if isinstance(kind, KEPT_CONSTRAINTS):
