@@ -34,6 +34,12 @@ DEFAULT_LENGTHS = {
 }
 LIMITS = dict.fromkeys(("varchar", "character varying", "nvarchar", "text"), 65535)
 LIMITS |= dict.fromkeys(("char", "character", "nchar", "bpchar"), 4096) | dict.fromkeys(("numeric", "decimal"), 38)
+# The names of Redshift's types (c_Supported_data_types.html), and words that sqlglot counts among types
+TYPE_WORDS = set(
+    "SMALLINT INT2 INTEGER INT INT4 BIGINT INT8 DECIMAL NUMERIC DEC REAL FLOAT4 FLOAT8 FLOAT CHAR CHARACTER NCHAR "
+    "BPCHAR VARCHAR NVARCHAR TEXT DATE TIME TIMETZ TIMESTAMP TIMESTAMPTZ BOOLEAN BOOL INTERVAL GEOMETRY GEOGRAPHY "
+    "HLLSKETCH SUPER VARBYTE VARBINARY ARRAY NULL RANGE UNION UNKNOWN".split()
+) | {"DOUBLE PRECISION", "CHARACTER VARYING", "CHAR VARYING", "BINARY VARYING"}
 ABSENT_TYPES = {"super", "hllsketch", "geometry", "geography", "varbyte", "varbinary", "binary varying"}
 
 
@@ -67,9 +73,13 @@ def tokenize(sql: str) -> list[Token]:
 
 
 class Tokenizer(Redshift.Tokenizer):
-    """BYTEA is no VARBYTE: Redshift does not have it."""
+    """Types of other databases (DATETIME, STRING) are no words: PostgreSQL says that there is none of the name."""
 
-    KEYWORDS: ClassVar = {word: kind for word, kind in Redshift.Tokenizer.KEYWORDS.items() if word != "BYTEA"}
+    KEYWORDS: ClassVar = {
+        word: kind
+        for word, kind in Redshift.Tokenizer.KEYWORDS.items()
+        if kind not in RedshiftParser.TYPE_TOKENS or word in TYPE_WORDS
+    }
 
 
 class Parser(RedshiftParser):

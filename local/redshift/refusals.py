@@ -34,7 +34,16 @@ TRIGGERS = {
     "ON": ["CONFLICT"],
     "RETURNING": [],
 }
-AFTER_A_LIST = {")", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT"}  # sqlglot reads over a comma before them
+AFTER_A_LIST = {
+    ",",
+    ")",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+}  # sqlglot reads over a comma before them
 SYSTEM_PREFIXES = ("pg_", "stv_", "stl_", "svl_", "svv_", "svcs_", "sys_")
 
 
