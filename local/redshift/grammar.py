@@ -98,7 +98,7 @@ class Parser(RedshiftParser):
         "IDENTITY": lambda self: self.identity(),
     }
     NO_PAREN_FUNCTION_PARSERS: ClassVar = {
-        **RedshiftParser.NO_PAREN_FUNCTION_PARSERS,
+        **{name: read for name, read in RedshiftParser.NO_PAREN_FUNCTION_PARSERS.items() if name != "IF"},
         "SYSDATE": lambda self: exp.Anonymous(this="sysdate"),
         "APPROXIMATE": lambda self: self._parse_function(),  # exact is one of the answers that it may give
     }

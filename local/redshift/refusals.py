@@ -23,7 +23,8 @@ NEEDS_FRAME = set(
     "sum var_pop var_samp variance".split()
 )
 COLLECTING = {"listagg", "median", "percentile_cont"}
-# A word of PostgreSQL's grammar, and those that have to follow it; the last of them is the wrong one, except for ON
+# A word of a grammar that is PostgreSQL's, or that sqlglot knows of other databases, and those that have to follow it;
+# the last of them is the wrong one, except for ON
 TRIGGERS = {
     "ARRAY": ["["],
     "DISTINCT": ["ON"],
@@ -33,6 +34,10 @@ TRIGGERS = {
     "MATERIALIZED": [],
     "ON": ["CONFLICT"],
     "RETURNING": [],
+    "RLIKE": [],
+    "REGEXP": [],
+    "==": [],
+    "??": [],
 }
 AFTER_A_LIST = {
     ",",
@@ -69,6 +74,10 @@ def check_tokens(tokens: list[Token]) -> None:
     texts = ["" if token.token_type in quoted else token.text.upper() for token in tokens]
     for place, word in enumerate(texts):
         if word == "," and texts[place + 1 : place + 2] and texts[place + 1] in AFTER_A_LIST:
+            raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
+        if word == "LIMIT" and texts[place + 2 : place + 3] == [","]:
+            raise syntax_error(",", place=tokens[place + 2].start + 1)
+        if word == "INTERVAL" and tokens[place + 1 : place + 2] and tokens[place + 1].token_type == TokenType.NUMBER:
             raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
         following = TRIGGERS.get(word)
         if following is not None and texts[place + 1 : place + 1 + len(following)] == following:
@@ -181,6 +190,12 @@ def check_column(node: exp.Column) -> None:
     """A column, with (+) in older joins."""
     if node.args.get("join_mark"):
         raise missing("the outer join operator (+)", position(node))
+
+
+def check_is(node: exp.Is) -> None:
+    """IS has no JSON and no NORMALIZED after it."""
+    if isinstance(node.expression, exp.Column):
+        raise syntax_error(node.expression.name, node.expression)
 
 
 def check_star(node: exp.Star) -> None:
@@ -339,6 +354,7 @@ CHECKS = {
     exp.Except: check_set_operation,
     exp.Identifier: check_identifier,
     exp.Intersect: check_set_operation,
+    exp.Is: check_is,
     exp.RegexpILike: check_match,
     exp.RegexpLike: check_match,
     exp.Select: check_select,

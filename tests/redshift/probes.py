@@ -921,6 +921,12 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select nvl(null, '2020-01-01'::datetime)", Refusal(NO_TYPE, 'type "datetime" does not exist')),
         ("select nvl(cast(1 as string), 'a')", Refusal(NO_TYPE, 'type "string" does not exist')),
         ("create table made (a int,, b int)", Refusal(SYNTAX, 'syntax error at or near ","')),
+        ("select nvl(dateid, '2020-01-01') + interval 1 day from winsales", Refusal(SYNTAX, 'syntax error at or near "1"')),
+        ("select nvl(qty, 1) from winsales where qty == 1", Refusal(SYNTAX, 'syntax error at or near "=="')),
+        ("select nvl(qty, 1) from winsales limit 1, 2", Refusal(SYNTAX, 'syntax error at or near ","')),
+        ("select if(qty > 1, 2, 3), nvl(qty, 1) from winsales", Refusal(NO_FUNCTION, "function if(boolean, integer, integer) does not exist")),
+        ("select nvl(firstname, 'x') from users where email regexp 'a'", Refusal(SYNTAX, 'syntax error at or near "regexp"')),
+        ("select email is json from users", Refusal(SYNTAX, 'syntax error at or near "json"')),
         ("create table made (a nosuchtype)", Refusal(NO_TYPE, 'type "nosuchtype" does not exist')),
     ],
     ("settings", "cm_chap_ConfigurationRef.html"): [
