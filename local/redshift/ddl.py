@@ -81,6 +81,7 @@ class Table:
         self.sort_style: str | None = None
         self.like: str | None = None
         self.primary_key: set[str] = set()
+        self.names: set[str] = set()
 
     def columns(self, sql: str) -> str:
         """A list of columns and constraints, in its parentheses, as PostgreSQL's; keys are information to the planner.
@@ -127,6 +128,7 @@ class Table:
     def column(self, column: exp.ColumnDef) -> None:
         """Takes out of a column's definition what PostgreSQL does not know."""
         name, kept = column.name.lower(), []
+        self.names.add(name)
         column.set("this", exp.to_identifier(name, quoted=True))
         for constraint in column.constraints:
             kind = constraint.kind
@@ -213,6 +215,8 @@ def create_table(sql: str) -> tuple[str, int | None, Table]:
         tokens = tokens[end + 1 :]
     query = next((i for i, token in enumerate(tokens) if token.token_type == TokenType.ALIAS), None)
     table.attributes(tokens[:query])
+    if table.names and table.distkey and table.distkey not in table.names:
+        raise RedshiftError(f'column "{table.distkey}" does not exist', "42703")
     name = head["name"].lower()
     temporary = head["temporary"] or '"#' in name
     text = f"create {'temporary ' if temporary else ''}table {head['exists'] or ''}{name}"

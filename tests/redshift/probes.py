@@ -804,6 +804,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("create table ctas1 (a int)", Refusal("42P07", 'relation "ctas1" already exists')),
         (("create temp table #tt as select 1 as a", "insert into #tt values (2)", "select top 1 a into #top from #tt order by 1", "select sum(a), (select count(*) from #top) from #tt"), [(3, 1)]),
         (("select sellerid, qty into newtab from winsales where qty > 20", "select count(*) from newtab"), 3),
+        ("create table made (a int) distkey (b)", Refusal("42703", 'column "b" does not exist')),
         ("create table made (a int distkey, b int distkey)", Refusal(SYNTAX, "only one column can be the distribution key")),
         ("create table made (a int) diststyle nope", Refusal(SYNTAX, 'syntax error at or near "diststyle"')),
         ("create table made (a varchar(65536))", Refusal("22023", "length for type varchar cannot exceed 65535")),
