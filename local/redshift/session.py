@@ -32,6 +32,7 @@ from .wire import (
     unpack_fields,
     unpack_row,
 )
+from .words import regclass
 
 log = logging.getLogger(__name__)
 
@@ -128,19 +129,17 @@ class Session:
 
     def columns(self, relation: str) -> list[str]:
         """The column names of a table or view, empty when there is none of that name."""
-        quoted = relation.replace("'", "''")
         rows = self.query(
             "select attname from pg_catalog.pg_attribute where attnum > 0 and not attisdropped"
-            f" and attrelid = pg_postgres.to_regclass('{quoted}')"
+            f" and attrelid = {regclass(relation)}"
         )
         return [str(name) for (name,) in rows]
 
     def sort_key(self, relation: str) -> list[str]:
         """The columns of a table's compound sort key, empty when it has none."""
-        quoted = relation.replace("'", "''")
         rows = self.query(
             "select pg_postgres.unnest(sortkey) from pg_redshift.table_attributes where sort_style = 'COMPOUND'"
-            f" and table_id = pg_postgres.to_regclass('{quoted}')"
+            f" and table_id = {regclass(relation)}"
         )
         return [str(name) for (name,) in rows]
 

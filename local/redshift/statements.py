@@ -15,7 +15,7 @@ from .dialect import Statement, around, passed, query, rewritten
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, unsupported_command
 from .grammar import nodes_of, read, tokenize
 from .sort_order import insert
-from .words import NAME, words
+from .words import NAME, regclass, words
 
 if TYPE_CHECKING:
     from .session import Session
@@ -50,8 +50,7 @@ def create_table(text: str, body: str) -> Statement:
 
 def number_of(session: Session, table: str) -> str | None:
     """PostgreSQL's number of a table, none when there is none of that name."""
-    quoted = table.replace("'", "''")
-    return session.query(f"select pg_postgres.to_regclass('{quoted}')::oid")[0][0]
+    return session.query(f"select {regclass(table)}::oid")[0][0]
 
 
 def create_view(text: str, body: str) -> Statement:
@@ -138,8 +137,7 @@ def keep(text: str, table: str, attributes: ddl.Table) -> Statement:
 
     def run(session: Session) -> str:
         session.query(f"alter table {table} reset (fillfactor)")  # it has to exist, and to be the user's own
-        quoted = table.replace("'", "''")
-        session.query(f"select pg_redshift.set_attributes('{quoted}', '{given}')")
+        session.query(f"select pg_redshift.set_attributes({regclass(table)}, '{given}')")
         return "ALTER TABLE"
 
     return Statement(text, "", action=run)
