@@ -109,7 +109,8 @@ create function pg_redshift.listagg(list anyarray, separator text, is_descending
 -- files are full of them; PG_INPUT_IS_VALID keeps the first type that a constant or parameter names, so each has its own)
 create function pg_redshift.try_cast(value text, kind text) returns text strict stable parallel safe language plpgsql as $$
 begin
-  if (kind like 'date%' or kind like 'time%') and value ~ '^ *([0-9]|[A-Za-z]{3,9}[ -])' then
+  if (kind like 'date%' or kind like 'time%')
+    and (ascii(value) between 48 and 57 or value ~ '^ *([0-9]|[A-Za-z]{3,9}[ -])') then  -- a digit needs no pattern
     return case when case kind when 'date' then pg_postgres.pg_input_is_valid(value, 'date')
       when 'timestamp' then pg_postgres.pg_input_is_valid(value, 'timestamp')
       else pg_postgres.pg_input_is_valid(value, kind || '') end then value end;

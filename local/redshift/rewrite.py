@@ -59,6 +59,7 @@ class Rewriter:
         self.columns = columns
         self.changed = False
         self.has_lateral_aliases = False
+        self.parses = False
 
     def run(self, nodes: list[exp.Expression]) -> exp.Expression:
         """The rewritten statement; `changed` says whether anything differs.
@@ -69,6 +70,7 @@ class Rewriter:
         columns = {node.name.lower() for node in nodes if type(node) is exp.Column and not node.args.get("table")}
         aliases = {node.alias.lower() for node in nodes if type(node) is exp.Alias}
         self.has_lateral_aliases = bool(columns & aliases)
+        self.parses = any(type(node) is exp.TryCast for node in nodes)
         for node in reversed(nodes):
             if rewrite := REWRITES.get(type(node)):
                 rewrite(self, node)
@@ -95,6 +97,8 @@ class Rewriter:
             self.lateral_aliases(node)
         if node.args.get("qualify"):
             self.qualify(node)
+        if self.parses:
+            self.compute_once(node)
 
     def replace(self, node: exp.Expression, new: exp.Expression, name: str = "") -> None:
         """Puts a node in another's place, under the name that a column has from it, if that differs."""
@@ -258,8 +262,7 @@ class Rewriter:
         WITH of its own it leaves alone, and still moves into it the conditions that compare with literals.
         """
         is_step = isinstance(select.parent, exp.CTE | exp.Subquery) and not select.args.get("with_")
-        parses = is_step and any(item.find(exp.TryCast, exp.RegexpLike) for item in select.expressions)
-        if parses and self.tree.find(exp.TryCast):
+        if is_step and any(item.find(exp.TryCast, exp.RegexpLike) for item in select.expressions):
             select.with_("computed_once", as_="select 1", copy=False)
             self.changed = True
 

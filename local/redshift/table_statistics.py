@@ -46,7 +46,7 @@ def after_load(session: Session, table: str, count: int) -> None:
     if count < FEWEST_ROWS or session.transaction == b"E":
         return
     known = session.query(
-        f"select oid, reltuples from pg_class where oid = {regclass(table)} and relkind = 'r'"
+        f"select oid from pg_class where oid = {regclass(table)} and relkind = 'r'"
         " and pg_postgres.pg_has_role(relowner, 'USAGE')"
     )
     if not known:
