@@ -10,6 +10,16 @@ grant usage, create on schema pg_redshift to public;  -- late-binding views are 
 grant select on all tables in schema pg_redshift to public;
 grant usage on sequence pg_redshift.query_id to public;
 
+create function pg_redshift.set_attributes(id regclass, attributes pg_postgres.json) returns void language sql security definer
+  set search_path = pg_catalog, pg_postgres as $$
+  insert into pg_redshift.table_attributes
+  select id, coalesce(attributes ->> 'diststyle', 'AUTO'), attributes ->> 'distkey',
+    array(select json_array_elements_text(coalesce(attributes -> 'sortkey', '[]'))), attributes ->> 'sort_style'
+  on conflict (table_id) do update set diststyle = coalesce(attributes ->> 'diststyle', table_attributes.diststyle),
+    distkey = case when attributes ->> 'diststyle' is null then table_attributes.distkey else excluded.distkey end,
+    sortkey = case when attributes -> 'sortkey' is null then table_attributes.sortkey else excluded.sortkey end,
+    sort_style = coalesce(attributes ->> 'sort_style', table_attributes.sort_style) $$;
+
 -- After DDL: text becomes varchar, VARCHAR(n) holds n bytes, and a sort key becomes an index of block ranges, so that
 -- literal ranges prune as zone maps do. The proxy appends the attributes to the statement as a comment.
 create function pg_redshift.after_ddl() returns event_trigger language plpgsql security definer
@@ -42,11 +52,13 @@ begin
       end if;
     end if;
     if attributes is not null then
-      insert into pg_redshift.table_attributes
-      select item.oid, attributes ->> 'diststyle', attributes ->> 'distkey',
-        array(select json_array_elements_text(attributes -> 'sortkey')), attributes ->> 'sort_style'
+      insert into pg_redshift.table_attributes  -- a table that is made LIKE another inherits
+      select item.oid, p.diststyle, p.distkey, p.sortkey, p.sort_style
+      from pg_redshift.table_attributes p where p.table_id = (attributes ->> 'like')::oid
       on conflict (table_id) do nothing;
-      sort_keys := (select string_agg(quote_ident(key), ', ') from json_array_elements_text(attributes -> 'sortkey') as key);
+      perform pg_redshift.set_attributes(item.oid, attributes);
+      sort_keys := (select string_agg(quote_ident(key), ', ') from pg_redshift.table_attributes a, unnest(sortkey) as key
+        where a.table_id = item.oid);
       if sort_keys is not null and item.relpersistence <> 't' then
         execute format('create index on %s using brin (%s) with (pages_per_range = 8, autosummarize = on)',
           item.name, sort_keys);
@@ -121,7 +133,7 @@ select database_name, schema_name, table_name, table_type, acl as table_acl, rem
 from pg_redshift.relations;
 create view svv_redshift_columns as
 select r.database_name, r.schema_name, r.table_name, attname::varchar as column_name, attnum::int as ordinal_position,
-  format_type(atttypid, -1)::varchar as data_type, pg_get_expr(d.adbin, d.adrelid)::varchar as column_default,
+  format_type(atttypid, null)::varchar as data_type, pg_get_expr(d.adbin, d.adrelid)::varchar as column_default,
   (case when attnotnull then 'NO' else 'YES' end)::varchar as is_nullable,
   information_schema._pg_char_max_length(atttypid, atttypmod)::int as character_maximum_length,
   information_schema._pg_numeric_precision(atttypid, atttypmod)::int as numeric_precision,

@@ -19,7 +19,7 @@ from sqlglot.tokens import TokenType
 
 from . import refusals
 from .errors import RedshiftError, fault
-from .grammar import read, tokenize, write
+from .grammar import nodes_of, read, tokenize, write
 from .rewrite import REWRITTEN_WORDS, Columns, NeedsCatalogueError, Rewriter
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 UNPARSABLE = "refused_by_the_local_redshift"
 REMOVE_DUPLICATES = re.compile(
-    r"merge\s+into\s+(\S+)\s+using\s+(\S+)\s+on\s+(.*?)\s+remove\s+duplicates\s*", re.I | re.S
+    r"merge\s+into\s+(\S+)\s+using\s+(\S+(?:\s+(?:as\s+)?\w+)?)\s+on\s+(.*?)\s+remove\s+duplicates\s*", re.I | re.S
 )
 LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.S)
 
@@ -122,6 +122,7 @@ def around(text: str, before: str, sql: str, after: str = "") -> Statement:
         sql: The query, as it stands at the end of `text` or in it.
         after: What to append.
     """
+    after = after and "\n" + after  # the query can end in a comment
 
     def build(columns: Columns | None) -> Statement:
         try:
@@ -158,10 +159,11 @@ def rewritten(sql: str, columns: Columns | None) -> str:
         return sql  # PostgreSQL says what is wrong with it
     except ParseError:
         # PostgreSQL finds the wrong word, or it reads what we cannot read: then it meets the word that we append
-        return f"{sql} {UNPARSABLE}"
-    refusals.check(tree)
+        return f"{sql}\n;{UNPARSABLE}"
+    nodes = nodes_of(tree)
+    refusals.check(tree, nodes)
     rewriter = Rewriter(tree, columns)
-    tree = rewriter.run()
+    tree = rewriter.run(nodes)
     if not rewriter.changed and not any(token.text.upper() in REWRITTEN_WORDS for token in tokens):
         return sql
     return write(tree)

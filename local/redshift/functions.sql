@@ -7,9 +7,14 @@ set search_path = pg_catalog;
 create schema pg_postgres;
 grant usage on schema pg_postgres, pg_redshift to public;
 update pg_proc set pronamespace = 'pg_postgres'::regnamespace
-where pronamespace = 'pg_catalog'::regnamespace and proname not in (select name from pg_redshift.functions)
-  or proname in ('avg', 'concat', 'json_array_length', 'json_extract_path_text', 'regexp_count', 'regexp_instr',
-    'regexp_replace', 'regexp_substr', 'version') and (proname <> 'avg' or proargtypes[0] in (20, 21, 23));
+where pronamespace = 'pg_catalog'::regnamespace and (proname not in (select name from pg_redshift.functions)
+  or proname in ('concat', 'json_array_length', 'json_extract_path_text', 'regexp_count', 'regexp_instr', 'regexp_replace',
+    'regexp_substr', 'split_part', 'to_char', 'to_date', 'to_timestamp', 'version')
+  or proname = 'avg' and proargtypes[0] in (20, 21, 23)
+  or proname = 'sum' and proargtypes[0] in (20, 700)
+  -- These have double precision as their result, whatever their argument is
+  or proname ~ '^(stddev|var)' and proargtypes[0] in (20, 21, 23, 1700)
+  or (proname in ('exp', 'power', 'pow', 'sqrt') or proname = 'log' and pronargs = 1) and proargtypes[0] = 1700);
 update pg_type set typnamespace = 'pg_postgres'::regnamespace
 where typnamespace = 'pg_catalog'::regnamespace and typtype in ('b', 'd', 'r', 'm', 'p') and typelem = 0
   and typname not in (select name from pg_redshift.types);
@@ -43,6 +48,11 @@ create function pg_redshift.varchar_bytes(value varchar, modifier int, is_explic
     else pg_redshift.to_bytes(value, modifier, is_explicit)::varchar end $$;
 update pg_cast set castfunc = 'pg_redshift.varchar_bytes'::regproc where castsource = 1043 and casttarget = 1043;
 
+-- A boolean has no cast to a text
+create function pg_redshift.no_text(bool) returns text stable parallel safe
+  return pg_redshift.fail('42846', 'cannot cast type boolean to character varying');
+update pg_cast set castfunc = 'pg_redshift.no_text'::regproc where castsource = 16 and casttarget in (25, 1042, 1043);
+
 -- AVG of integers is an integer (r_AVG.html)
 create function pg_redshift.avg_result(state int8[]) returns int8 language sql immutable strict parallel safe
   as $$ select case when $1[1] > 0 then $1[2] / $1[1] end $$;
@@ -51,6 +61,9 @@ create function pg_redshift.avg_add(state int8[], value int8) returns int8[] lan
 create aggregate avg(int2) (sfunc = int2_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 create aggregate avg(int4) (sfunc = int4_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 create aggregate avg(int8) (sfunc = pg_redshift.avg_add, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
+
+-- SUM of integers is an integer, too (r_SUM.html)
+create aggregate sum(int8) (sfunc = int8pl, stype = int8, combinefunc = int8pl, parallel = safe);
 
 -- MEDIAN and PERCENTILE_CONT of integers are decimals (r_MEDIAN.html, r_PERCENTILE_CONT.html); with OVER, too, which
 -- PostgreSQL's ordered-set aggregates have not. So ARRAY_AGG collects the values, and these look into them.
@@ -66,7 +79,12 @@ create function pg_redshift.percentile(float8[], float8) returns float8 immutabl
 create function pg_redshift.percentile(timestamp[], float8) returns timestamp immutable language sql as $$
   select timestamp 'epoch' + pg_catalog.percentile_cont($2) within group (order by x - timestamp 'epoch')
   from pg_postgres.unnest($1) x $$;
-create function pg_redshift.percentile(date[], float8) returns timestamp immutable return pg_redshift.percentile($1::timestamp[], $2);
+create function pg_redshift.percentile(date[], float8) returns date immutable
+  return pg_redshift.percentile($1::timestamp[], $2)::date;
+
+create function pg_redshift.percentile_disc(list anyarray, part float8, is_descending bool) returns anyelement immutable
+  language sql as $$ select case when $3 then (select pg_catalog.percentile_disc($2) within group (order by x desc) from pg_postgres.unnest($1) x)
+    else (select pg_catalog.percentile_disc($2) within group (order by x) from pg_postgres.unnest($1) x) end $$;
 
 -- FIRST_VALUE and LAST_VALUE ... IGNORE NULLS: an aggregate that skips nulls, over the same frame
 create function pg_redshift.keep_first(anyelement, anyelement) returns anyelement immutable strict parallel safe
@@ -76,17 +94,26 @@ create function pg_redshift.keep_last(anyelement, anyelement) returns anyelement
 create aggregate pg_redshift.first_value(anyelement) (sfunc = pg_redshift.keep_first, stype = anyelement);
 create aggregate pg_redshift.last_value(anyelement) (sfunc = pg_redshift.keep_last, stype = anyelement);
 
+-- NTH_VALUE, LAG and LEAD ... IGNORE NULLS: which of the values that are not null, counted from the end if negative
+create function pg_redshift.nth(list anyarray, place int) returns anyelement immutable strict parallel safe language sql
+  as $$ select $1[case when $2 < 0 then pg_postgres.cardinality($1) + 1 + $2 else $2 end] $$;
+
 create function pg_redshift.listagg(list text) returns varchar stable parallel safe language sql as $$
   select case when octet_length($1) > 65535 then pg_redshift.fail('54000', 'Result size exceeds LISTAGG limit') else $1 end $$;
+create function pg_redshift.listagg(list anyarray, separator text, is_descending bool) returns varchar stable parallel safe
+  language sql as $$ select pg_redshift.listagg(pg_postgres.string_agg(v::text, $2 order by case when $3 then -n else n end))
+    from (select v, row_number() over (order by v) as n from (select distinct v from pg_postgres.unnest($1) v where v::text <> '')) $$;
 
 -- TRY_CAST (r_TRY_CAST.html); the outer cast to the type is written by the dialect
 -- (in PL/pgSQL: an SQL function that is not inlined costs twenty times as much a row; dates and times come first, since
--- files are full of them)
+-- files are full of them; PG_INPUT_IS_VALID keeps the first type that a constant or parameter names, so each has its own)
 create function pg_redshift.try_cast(value text, kind text) returns text strict stable parallel safe language plpgsql as $$
 begin
   if (kind like 'date%' or kind like 'time%')
     and (ascii(value) between 48 and 57 or value ~ '^ *([0-9]|[A-Za-z]{3,9}[ -])') then  -- a digit needs no pattern
-    return case when pg_postgres.pg_input_is_valid(value, kind) then value end;
+    return case when case kind when 'date' then pg_postgres.pg_input_is_valid(value, 'date')
+      when 'timestamp' then pg_postgres.pg_input_is_valid(value, 'timestamp')
+      else pg_postgres.pg_input_is_valid(value, kind || '') end then value end;
   elsif kind = 'boolean' then
     perform pg_redshift.fail('42846', 'cannot cast type character varying to boolean');
   elsif btrim(value) = '' then
@@ -95,38 +122,40 @@ begin
     return null;
   elsif kind in ('smallint', 'integer', 'bigint') then
     if value !~ '^ *[-+]?[0-9]+ *$' then return null; end if;
-  elsif kind ~ '^numeric' then
+  elsif kind ~ '^(numeric|decimal)' then
     if value !~ '^ *[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)? *$' then return null; end if;
   end if;
-  return case when pg_postgres.pg_input_is_valid(value, kind) then value end;
+  return case when case kind when 'integer' then pg_postgres.pg_input_is_valid(value, 'integer')
+    when 'bigint' then pg_postgres.pg_input_is_valid(value, 'bigint')
+    else pg_postgres.pg_input_is_valid(value, kind || '') end then value end;
 end $$;
 create function pg_redshift.try_cast(value anyelement, kind text) returns text stable language sql as $$
-  select case
-    when $2 = 'boolean' and pg_postgres.pg_typeof($1) in ('int2'::regtype, 'int4', 'int8') then ($1::text::int8 <> 0)::text
-    when $2 in ('smallint', 'integer', 'bigint') and pg_postgres.pg_typeof($1) = 'bool'::regtype then ($1::text = 'true')::int::text
-    when $2 in ('smallint', 'integer', 'bigint') and $1::text ~ '[.]' then round($1::text::numeric)::text
-    else $1::text end
-  where pg_postgres.pg_input_is_valid(case when $2 in ('smallint', 'integer', 'bigint') and $1::text ~ '^[-0-9.]+$'
-    then round($1::text::numeric)::text when pg_postgres.pg_typeof($1) = 'bool'::regtype or $2 = 'boolean' then '1' else $1::text end, $2) $$;
+  select cast_to from (select case when pg_postgres.pg_typeof($1) = 'bool'::regtype then case v when 't' then '1' else '0' end
+      when $2 = 'boolean' then case when v::numeric <> 0 then 'true' else 'false' end
+      when $2 in ('smallint', 'integer', 'bigint') and v ~ '^[-0-9.]+$' then round(v::numeric)::text else v end as cast_to
+    from (select pg_postgres.format('%s', $1) as v where $1 is not null) shown) x
+  where pg_postgres.pg_input_is_valid(cast_to, $2 || '') $$;
 
 -- Date and time (Date_functions_header.html). The dialect writes date parts in their long form, in quotes.
--- GETDATE has no fraction of a second; SYSDATE is the start of the transaction.
-create function getdate() returns timestamp stable parallel safe
-  return date_trunc('second', statement_timestamp() at time zone 'UTC');
-create function sysdate() returns timestamp stable parallel safe return now() at time zone 'UTC';
+-- GETDATE has no fraction of a second; SYSDATE is the start of the transaction; both are in the session's time zone.
+create function getdate() returns timestamp stable parallel safe return date_trunc('second', statement_timestamp()::timestamp);
+create function sysdate() returns timestamp stable parallel safe return now()::timestamp;
 -- The first one is stable, not strict, and names its intervals, so that PostgreSQL can inline it: ten times as fast a row.
-create function dateadd(part text, number bigint, moment timestamp) returns timestamp stable parallel safe
+-- A year after 29 February is 1 March (r_DATEADD_function.html).
+create function date_add(part text, number bigint, moment timestamp) returns timestamp stable parallel safe
   return moment + number * (case part when 'day' then interval '1 day' when 'hour' then interval '1 hour'
     when 'minute' then interval '1 minute' when 'second' then interval '1 second' when 'month' then interval '1 month'
     when 'year' then interval '1 year' when 'quarter' then interval '3 months' when 'week' then interval '7 days'
-    else ('1 ' || part)::interval end);
-create function dateadd(part text, number bigint, moment timestamptz) returns timestamptz immutable strict parallel safe
-  return dateadd(part, number, moment at time zone 'UTC') at time zone 'UTC';
-create function dateadd(part text, number bigint, moment date) returns timestamp immutable strict parallel safe
-  return dateadd(part, number, moment::timestamp);
-create function dateadd(part text, number bigint, moment time) returns time immutable strict parallel safe
+    else ('1 ' || part)::interval end)
+    + case when part = 'year' and extract(day from moment) = 29 and extract(day from moment + number * interval '1 year') = 28
+      then interval '1 day' else interval '0' end;
+create function date_add(part text, number bigint, moment timestamptz) returns timestamptz immutable strict parallel safe
+  return date_add(part, number, moment at time zone 'UTC') at time zone 'UTC';
+create function date_add(part text, number bigint, moment time) returns time immutable strict parallel safe
   return moment + number * ('1 ' || part)::interval;
-create function datediff(part text, a timestamp, b timestamp) returns bigint immutable strict parallel safe
+create function date_add(part text, number bigint, moment timetz) returns timetz immutable strict parallel safe
+  return (moment + number * ('1 ' || part)::interval) at time zone 'UTC';
+create function date_diff(part text, a timestamp, b timestamp) returns bigint immutable strict parallel safe
   return case part
     when 'year' then extract(year from b) - extract(year from a)
     when 'quarter' then extract(year from b) * 4 + extract(quarter from b) - extract(year from a) * 4 - extract(quarter from a)
@@ -141,42 +170,46 @@ create function datediff(part text, a timestamp, b timestamp) returns bigint imm
     when 'decade' then extract(decade from b) - extract(decade from a)
     when 'century' then extract(century from b) - extract(century from a)
     when 'millennium' then extract(millennium from b) - extract(millennium from a) end::bigint;
-create function datediff(part text, a timestamptz, b timestamptz) returns bigint immutable strict parallel safe
-  return datediff(part, a at time zone 'UTC', b at time zone 'UTC');
-create function datediff(part text, a time, b time) returns bigint immutable strict parallel safe
-  return datediff(part, date '2000-01-01' + a, date '2000-01-01' + b);
-create function date_trunc(text, date) returns timestamp immutable strict parallel safe return date_trunc($1, $2::timestamp);
-create function pg_redshift.extract(part text, moment timestamp) returns int immutable strict parallel safe
+create function date_diff(part text, a timestamptz, b timestamptz) returns bigint immutable strict parallel safe
+  return date_diff(part, a at time zone 'UTC', b at time zone 'UTC');
+create function date_diff(part text, a time, b time) returns bigint immutable strict parallel safe
+  return date_diff(part, date '2000-01-01' + a, date '2000-01-01' + b);
+create function date_diff(part text, a timetz, b timetz) returns bigint immutable strict parallel safe
+  return date_diff(part, (a at time zone 'UTC')::time, (b at time zone 'UTC')::time);
+-- DATE_PART has the whole seconds with their fraction, EXTRACT only its part; decade 201 starts with 2000
+create function pgdate_part(part text, moment timestamp) returns float8 immutable strict parallel safe
+  return date_part(part, moment) + case part when 'decade' then 1 else 0 end;
+create function pgdate_part(text, timestamptz) returns float8 stable strict parallel safe return date_part($1, $2);
+create function pgdate_part(text, time) returns float8 immutable strict parallel safe return date_part($1, $2);
+create function pgdate_part(text, timetz) returns float8 immutable strict parallel safe return date_part($1, $2);
+create function pgdate_part(text, interval) returns float8 immutable strict parallel safe return date_part($1, $2);
+create function pg_redshift.date_part(part text, moment timestamp) returns int immutable strict parallel safe
   return case part when 'milliseconds' then mod(floor(extract(milliseconds from moment)), 1000)
     when 'microseconds' then mod(extract(microseconds from moment), 1000000)
-    when 'decade' then extract(decade from moment) + 1 else floor(date_part(part, moment)) end;
-create function pg_redshift.extract(part text, moment date) returns int immutable strict parallel safe
-  return pg_redshift.extract(part, moment::timestamp);
-create function pg_redshift.extract(part text, moment timestamptz) returns float8 immutable strict parallel safe
-  return pg_redshift.extract(part, moment at time zone 'UTC');
-create function pg_redshift.extract(part text, moment time) returns int immutable strict parallel safe
-  return pg_redshift.extract(part, date '2000-01-01' + moment);
-create function pg_redshift.extract(part text, span interval) returns int immutable strict parallel safe
+    else floor(pgdate_part(part, moment)) end;
+create function pg_redshift.date_part(part text, moment timestamptz) returns float8 immutable strict parallel safe
+  return pg_redshift.date_part(part, moment at time zone 'UTC');
+create function pg_redshift.date_part(part text, moment time) returns int immutable strict parallel safe
+  return pg_redshift.date_part(part, date '2000-01-01' + moment);
+create function pg_redshift.date_part(part text, moment timetz) returns int immutable strict parallel safe
+  return case when part like 'timezone%' then date_part(part, moment) else pg_redshift.date_part(part, moment::time) end;
+create function pg_redshift.date_part(part text, span interval) returns int immutable strict parallel safe
   return floor(date_part(part, span));
 create function date_part_year(date) returns int immutable strict parallel safe return extract(year from $1);
+create function date_part_year(text) returns int stable strict parallel safe return date_part_year($1::date);
 create function trunc(timestamp) returns date immutable strict parallel safe return $1::date;
 create function trunc(float8, int) returns float8 immutable strict parallel safe return trunc($1::numeric, $2)::float8;
 create function round(float8, int) returns float8 immutable strict parallel safe return round($1::numeric, $2)::float8;
 create function last_day(timestamp) returns date immutable strict parallel safe
   return (date_trunc('month', $1) + interval '1 month')::date - 1;
-create function last_day(date) returns date immutable strict parallel safe return last_day($1::timestamp);
 create function add_months(timestamp, bigint) returns timestamp immutable strict parallel safe
-  return case when $1::date = last_day($1) then last_day(dateadd('month', $2, $1)) + $1::time else dateadd('month', $2, $1) end;
-create function add_months(date, bigint) returns timestamp immutable strict parallel safe return add_months($1::timestamp, $2);
+  return case when $1::date = last_day($1) then last_day(date_add('month', $2, $1)) + $1::time else date_add('month', $2, $1) end;
 create function months_between(a timestamp, b timestamp) returns float8 immutable strict parallel safe
-  return datediff('month', b, a) + case when extract(day from a) = extract(day from b)
+  return date_diff('month', b, a) + case when extract(day from a) = extract(day from b)
     or a::date = last_day(a) and b::date = last_day(b) then 0
     else ((extract(day from a) - extract(day from b)) + extract(epoch from a::time - b::time) / 86400) / 31 end;
-create function months_between(date, date) returns float8 immutable strict parallel safe
-  return months_between($1::timestamp, $2::timestamp);
-create function next_day(date, text) returns date immutable strict parallel safe
-  return $1 + (7 + (strpos('su mo tu we th fr sa', lower(left($2, 2))) - 1) / 3 - extract(dow from $1)::int - 1) % 7 + 1;
-create function next_day(timestamp, text) returns date immutable strict parallel safe return next_day($1::date, $2);
+create function next_day(timestamp, text) returns date immutable strict parallel safe
+  return $1::date + (7 + (strpos('su mo tu we th fr sa', lower(left($2, 2))) - 1) / 3 - extract(dow from $1)::int - 1) % 7 + 1;
 create function convert_timezone(source text, target text, moment timestamp) returns timestamp immutable strict parallel safe
   return moment at time zone source at time zone target;
 create function convert_timezone(target text, moment timestamp) returns timestamp immutable strict parallel safe
@@ -184,8 +217,50 @@ create function convert_timezone(target text, moment timestamp) returns timestam
 create function convert_timezone(target text, moment timestamptz) returns timestamp immutable strict parallel safe
   return moment at time zone target;
 
+-- TO_CHAR names the zone of the session also for a time without one, and the currency symbol is a dollar
+create function to_char(timestamp, text) returns text stable strict parallel safe
+  return pg_postgres.to_char($1 at time zone current_setting('timezone'), $2);
+create function to_char(numeric, text) returns text stable strict parallel safe return pg_postgres.to_char($1,
+  case when $2 like '%"%' then $2 else pg_postgres.regexp_replace($2, '(?<!p)l', '"$"', 'gi') end);
+create function to_char(float8, text) returns text stable strict parallel safe return to_char($1::numeric, $2);
+
+-- TO_TIMESTAMP and TO_DATE take a day or a time that is too large for the next one, unless they are strict
+create function to_timestamp(value text, format text, is_strict bool default false) returns timestamptz stable strict
+  language plpgsql as $$
+declare
+  places text := replace(upper(format), 'HH24', 'HH');
+  part text;
+  number int;
+  excess interval := '0';
+begin
+  return pg_postgres.to_timestamp(value, format);
+exception when datetime_field_overflow then
+  if is_strict or places !~ '^(YYYY|MM|DD|HH|MI|SS|[^A-Z])*$' or value !~ '^[^A-Za-z]*$' then
+    raise exception using errcode = '22008', message = 'date/time field '
+      || case when places like '%HH%' then 'time value out of range: ' || substr(value, strpos(places, 'HH')) || '.0'
+        else 'date value out of range: ' || substr(value, strpos(places, 'YYYY'), 4)::int || '-'
+          || substr(value, strpos(places, 'MM'), 2)::int || '-' || substr(value, strpos(places, 'DD'), 2)::int end;
+  end if;
+  foreach part in array '{DD,HH,MI,SS}'::text[] loop
+    if strpos(places, part) > 0 then
+      number := substr(value, strpos(places, part), 2);
+      excess := excess + case part when 'DD' then interval '1 day' * (number - 1) when 'HH' then interval '1 hour' * number
+        when 'MI' then interval '1 minute' * number else interval '1 second' * number end;
+      value := pg_postgres.overlay(value, case part when 'DD' then '01' else '00' end, strpos(places, part), 2);
+    end if;
+  end loop;
+  return pg_postgres.to_timestamp(value, format) + excess;
+end $$;
+create function to_date(value text, format text, is_strict bool default false) returns date stable strict
+  return to_timestamp(value, format, is_strict)::date;
+
 -- Strings (String_functions_header.html)
 create function concat(text, text) returns text immutable strict parallel safe return $1 || $2;
+create function concat(text, anynonarray) returns text stable parallel safe language sql as $$ select $1 || $2 $$;
+create function concat(anynonarray, text) returns text stable parallel safe language sql as $$ select $1 || $2 $$;
+create operator + (leftarg = text, rightarg = text, function = textcat);
+create function split_part(text, text, place int) returns text immutable strict parallel safe return case when place > 0
+  then pg_postgres.split_part($1, $2, place) else pg_redshift.fail('22023', 'field position must be greater than zero') end;
 create function len(text) returns int immutable strict parallel safe return length($1);
 create function charindex(text, text) returns int immutable strict parallel safe return strpos($2, $1);
 create function octetindex(text, text) returns int immutable strict parallel safe
@@ -195,7 +270,7 @@ create function strtol(text, int) returns bigint immutable strict language plpgs
 declare
   total bigint := 0;
   digit int;
-  body text := lower(ltrim($1, '+-'));
+  body text := lower(ltrim($1, ' +-'));
 begin
   if $2 = 16 and body like '0x%' then
     body := substr(body, 3);
@@ -207,24 +282,24 @@ begin
     end if;
     total := total * $2 + digit;
   end loop;
-  return case when $1 like '-%' then -total else total end;
+  return case when ltrim($1) like '-%' then -total else total end;
 end $$;
 
 -- Regular expressions: e takes the group, p is Perl's syntax, which PostgreSQL's covers for the most part
 create function pg_redshift.flags(text) returns text immutable strict parallel safe return translate($1, 'ep', '');
 create function regexp_substr(source text, pattern text, start int default 1, nth int default 1, flags text default 'c')
-  returns text immutable strict parallel safe return coalesce(pg_postgres.regexp_substr(source, pattern, start, nth,
+  returns text immutable strict parallel safe return coalesce(pg_postgres.regexp_substr(source, pattern, greatest(start, 1), nth,
     pg_redshift.flags(flags), case when flags like '%e%' then 1 else 0 end), '');
 create function regexp_replace(source text, pattern text, replacement text default '', start int default 1, flags text default 'c')
   returns text immutable strict parallel safe
-  return pg_postgres.regexp_replace(source, pattern, replacement, start, 0, pg_redshift.flags(flags));
+  return pg_postgres.regexp_replace(source, pattern, case when flags like '%p%'
+    then pg_postgres.regexp_replace(replacement, '[$]([0-9])', E'\\\\\\1', 'g') else replacement end,
+    greatest(start, 1), 0, pg_redshift.flags(flags));
 create function regexp_count(source text, pattern text, start int default 1, flags text default 'c') returns int
-  immutable strict parallel safe return pg_postgres.regexp_count(source, pattern, start, pg_redshift.flags(flags));
+  immutable strict parallel safe return pg_postgres.regexp_count(source, pattern, greatest(start, 1), pg_redshift.flags(flags));
 create function regexp_instr(source text, pattern text, start int default 1, nth int default 1, after int default 0,
-  flags text default 'c') returns int immutable strict parallel safe return pg_postgres.regexp_instr(source, pattern, start,
+  flags text default 'c') returns int immutable strict parallel safe return pg_postgres.regexp_instr(source, pattern, greatest(start, 1),
     nth, after, pg_redshift.flags(flags), case when flags like '%e%' then 1 else 0 end);
-
--- Mathematics (Math_functions.html)
 
 -- Hashes (hash-functions.html)
 create function sha2(text, int) returns text immutable strict parallel safe return case $2
@@ -232,7 +307,7 @@ create function sha2(text, int) returns text immutable strict parallel safe retu
   when 512 then encode(sha512(convert_to($1, 'UTF8')), 'hex')
   when 256 then encode(sha256(convert_to($1, 'UTF8')), 'hex') when 0 then encode(sha256(convert_to($1, 'UTF8')), 'hex') end;
 create function crc32(text) returns text immutable strict parallel safe
-  return lpad(to_hex(crc32(convert_to($1, 'UTF8'))), 8, '0');
+  return lpad(to_hex(crc32c(convert_to($1, 'UTF8'))), 8, '0');
 create function pg_redshift.rotate(value bigint, bits int) returns bigint immutable strict parallel safe
   return ((value << bits) | (value >> (32 - bits))) & 4294967295;
 create function sha1(text) returns text immutable strict language plpgsql set search_path = pg_catalog, pg_postgres as $$
@@ -244,8 +319,9 @@ begin
   m := m || decode('80' || repeat('00', (119 - length(m) % 64) % 64) || lpad(to_hex(length(m)::bigint * 8), 16, '0'), 'hex');
   for block in 0..length(m) / 64 - 1 loop
     for i in 0..79 loop
-      w[i] := case when i < 16 then get_byte(m, block * 64 + i * 4)::bigint << 24 | get_byte(m, block * 64 + i * 4 + 1) << 16
-        | get_byte(m, block * 64 + i * 4 + 2) << 8 | get_byte(m, block * 64 + i * 4 + 3) else pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1) end;
+      w[i] := case when i < 16 then ((get_byte(m, block * 64 + i * 4) * 256::bigint + get_byte(m, block * 64 + i * 4 + 1)) * 256
+          + get_byte(m, block * 64 + i * 4 + 2)) * 256 + get_byte(m, block * 64 + i * 4 + 3)
+        else pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1) end;
     end loop;
     a := h[1]; b := h[2]; c := h[3]; d := h[4]; e := h[5];
     for i in 0..79 loop
@@ -263,6 +339,7 @@ create function sha(text) returns text immutable strict return sha1($1);
 create function func_sha1(text) returns text immutable strict return sha1($1);
 
 -- JSON in VARCHAR (json-functions.html)
+create function pg_redshift.is_json(text) returns bool immutable strict parallel safe return $1 is json;
 create function is_valid_json(text) returns bool immutable strict parallel safe return $1 is json object;
 create function is_valid_json_array(text) returns bool immutable strict parallel safe return $1 is json array;
 create function json_extract_path_text(text, variadic text[]) returns text immutable strict parallel safe language sql
@@ -283,3 +360,64 @@ create function pg_last_copy_id() returns bigint volatile language sql
   as $$ select coalesce(pg_redshift.last_copy(1), -1) $$;
 create function pg_last_copy_count() returns bigint volatile language sql
   as $$ select coalesce(pg_redshift.last_copy(2), 0) $$;
+
+-- A text or a date is taken for a time where Redshift wants a time. What is no text is taken for one where Redshift wants a text: as the first argument, and beside LIKE. Numbers are
+-- compared with texts as texts, decimals as numbers (c_Supported_data_types.html).
+-- AS_TIMESTAMP is immutable so that a literal is read once and not for each row.
+create function pg_redshift.as_timestamp(text) returns timestamp immutable strict parallel safe language sql
+  as $$ select $1::timestamp $$;
+create function pg_redshift.as_timestamp(date) returns timestamp immutable parallel safe return $1::timestamp;
+do $$
+declare
+  known record;
+  kind text;
+  sign text;
+  number int := 0;
+begin
+  for known in select oid, pronamespace::regnamespace as schema, proname as name, proargtypes, pronargs,
+      pg_postgres.pg_get_function_arguments(oid) as arguments, pg_postgres.pg_get_function_result(oid) as result
+    from pg_proc where pronamespace in ('pg_catalog'::regnamespace, 'pg_redshift'::regnamespace) and 1114 = any (proargtypes)
+      and (pronamespace = 'pg_redshift'::regnamespace or proname <> 'date_part') and proname in ('date_add', 'date_diff', 'pgdate_part', 'date_part', 'date_trunc', 'last_day', 'add_months',
+      'months_between', 'next_day', 'convert_timezone')
+  loop
+    foreach kind in array '{text,date}'::text[] loop
+      execute pg_postgres.format('create function %s.%I(%s) returns %s stable parallel safe return %1$s.%2$I(%5$s)',
+        known.schema, known.name, replace(known.arguments, 'timestamp without time zone', kind), known.result,
+        (select pg_postgres.string_agg(case known.proargtypes[n - 1] when 1114 then 'pg_redshift.as_timestamp($' || n || ')'
+          else '$' || n end, ', ' order by n) from generate_series(1, known.pronargs) n));
+    end loop;
+  end loop;
+  for known in select oid, proname as name, pronargs, pg_postgres.pg_get_function_arguments(oid) as arguments,
+      pg_postgres.pg_get_function_result(oid) as result
+    from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proargtypes[0] = 25 and proname in ('left', 'right',
+      'substring', 'split_part', 'len', 'length', 'lower', 'upper', 'initcap', 'replace', 'strpos', 'lpad', 'rpad', 'ltrim',
+      'rtrim', 'btrim', 'reverse', 'translate', 'regexp_substr', 'regexp_replace', 'regexp_instr', 'regexp_count', 'to_date',
+      'to_timestamp')
+  loop
+    foreach kind in array '{int4,int8,numeric,float8,date,timestamp,timestamptz}'::text[] loop
+      execute pg_postgres.format('create function pg_catalog.%I(%s) returns %s stable parallel safe return pg_catalog.%1$I($1::text%4$s)',
+        known.name, pg_postgres.regexp_replace(known.arguments, '\\mtext\\M', kind), known.result,
+        (select pg_postgres.string_agg(', $' || n, '' order by n) from generate_series(2, known.pronargs) n));
+    end loop;
+  end loop;
+  foreach kind in array '{int4,int8,numeric,float8,date,timestamp,timestamptz}'::text[] loop
+    foreach sign in array '{~~,!~~,~~*,!~~*,~,!~}'::text[] loop
+      number := number + 1;
+      execute pg_postgres.format('create function pg_redshift.compare_%s(%s, text) returns bool stable parallel safe
+        return $1::text operator(pg_catalog.%s) $2', number, kind, sign);
+      execute pg_postgres.format('create operator pg_catalog.%s (leftarg = %s, rightarg = text, function = pg_redshift.compare_%s)',
+        sign, kind, number);
+    end loop;
+  end loop;
+  foreach kind in array '{int4,int8,numeric,float8}'::text[] loop
+    foreach sign in array '{=,<>,<,>,<=,>=}'::text[] loop
+      number := number + 1;
+      execute pg_postgres.format('create function pg_redshift.compare_%s(%s, text) returns bool stable parallel safe return %s',
+        number, kind, pg_postgres.format(case kind when 'numeric' then '$1 %s $2::numeric' else '$1::text %s $2' end, sign));
+      execute pg_postgres.format('create function pg_redshift.compare_%s(text, %s) returns bool stable parallel safe return %s',
+        number, kind, pg_postgres.format(case kind when 'numeric' then '$1::numeric %s $2' else '$1 %s $2::text' end, sign));
+      execute pg_postgres.format('create operator pg_catalog.%s (leftarg = %s, rightarg = text, function = pg_redshift.compare_%s);
+        create operator pg_catalog.%1$s (leftarg = text, rightarg = %2$s, function = pg_redshift.compare_%3$s)', sign, kind, number);
+    end loop;
+  end loop;
+end $$;

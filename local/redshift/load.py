@@ -22,6 +22,7 @@ from .copy import Copy
 from .errors import INTERNAL_ERROR, UNDEFINED_TABLE, RedshiftError
 from .lines import Column, LineError, Lines
 from .table_statistics import after_load
+from .words import regclass
 
 if TYPE_CHECKING:
     from .session import Session
@@ -205,11 +206,10 @@ class Load:
         self.session = session
         self.command = command
         self.start = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-        quoted = command.table.replace("'", "''")
         ((pid, query_id, table_id, name, database, user_id, self.datestyle),) = session.query(
             "select pg_backend_pid(), pg_postgres.nextval('pg_redshift.query_id'), t.oid, t.relname,"
             " current_database(), u.usesysid, current_setting('datestyle') from pg_user u"
-            f" left join pg_class t on t.oid = pg_postgres.to_regclass('{quoted}') where u.usename = current_user"
+            f" left join pg_class t on t.oid = {regclass(command.table)} where u.usename = current_user"
         )
         self.session_id = session.number = int(pid or 0)
         self.query_id = int(query_id or 0)

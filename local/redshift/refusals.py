@@ -23,6 +23,32 @@ NEEDS_FRAME = set(
     "sum var_pop var_samp variance".split()
 )
 COLLECTING = {"listagg", "median", "percentile_cont"}
+# A word of a grammar that is PostgreSQL's, or that sqlglot knows of other databases, and those that have to follow it;
+# the last of them is the wrong one, except for ON
+TRIGGERS = {
+    "ARRAY": ["["],
+    "DISTINCT": ["ON"],
+    "FILTER": ["("],
+    "FROM": ["(", "VALUES"],
+    "LATERAL": [],
+    "MATERIALIZED": [],
+    "ON": ["CONFLICT"],
+    "RETURNING": [],
+    "RLIKE": [],
+    "REGEXP": [],
+    "==": [],
+    "??": [],
+}
+AFTER_A_LIST = {
+    ",",
+    ")",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+}  # sqlglot reads over a comma before them
 SYSTEM_PREFIXES = ("pg_", "stv_", "stl_", "svl_", "svv_", "svcs_", "sys_")
 
 
@@ -44,72 +70,48 @@ def check_tokens(tokens: list[Token]) -> None:
     Raises:
         RedshiftError: In Redshift's words.
     """
-    for token, after in zip(tokens, [*tokens[1:], None], strict=False):
-        word, following = token.text.upper(), after.text.upper() if after else ""
-        if word == "DISTINCT" and following == "ON" and after:
-            raise syntax_error(after.text, place=after.start + 1)
-        if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
-            continue
-        if word == "ARRAY" and following == "[" and after:
-            raise syntax_error("[", place=after.start + 1)
-        if word == "LATERAL" or (word == "FILTER" and following == "("):
-            wrong = token if word == "LATERAL" else after
-            raise syntax_error(wrong.text, place=wrong.start + 1)  # type: ignore[union-attr]
-        if word in ("RETURNING", "MATERIALIZED") or (word == "ON" and following == "CONFLICT"):
-            raise syntax_error(token.text, place=token.start + 1)
-        if word == "FROM" and following == "(":
-            place = tokens.index(token) + 2
-            if place < len(tokens) and tokens[place].text.upper() == "VALUES":
-                raise syntax_error(tokens[place].text, place=tokens[place].start + 1)
+    quoted = (TokenType.STRING, TokenType.IDENTIFIER)
+    texts = ["" if token.token_type in quoted else token.text.upper() for token in tokens]
+    for place, word in enumerate(texts):
+        if word == "," and texts[place + 1 : place + 2] and texts[place + 1] in AFTER_A_LIST:
+            raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
+        if word == "LIMIT" and texts[place + 2 : place + 3] == [","]:
+            raise syntax_error(",", place=tokens[place + 2].start + 1)
+        if word == "INTERVAL" and tokens[place + 1 : place + 2] and tokens[place + 1].token_type == TokenType.NUMBER:
+            raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
+        following = TRIGGERS.get(word)
+        if following is not None and texts[place + 1 : place + 1 + len(following)] == following:
+            wrong = tokens[place if word == "ON" else place + len(following)]
+            raise syntax_error(wrong.text, place=wrong.start + 1)
 
 
-def check(tree: exp.Expression) -> None:
+def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
     """Refuses what Redshift refuses.
+
+    Args:
+        tree: The statement.
+        nodes: Every node of it.
 
     Raises:
         RedshiftError: In Redshift's words.
     """
-    nodes = list(tree.walk())
     on_tables = touches_tables(nodes)
-    collects = any(name_of(node) in COLLECTING for node in nodes)
     for node in nodes:
-        if isinstance(node, exp.Window):
-            check_window(node)
-        elif isinstance(node, exp.Anonymous) and name_of(node) != "array":
-            check_function(node, on_tables)
-        elif isinstance(node, exp.Select):
-            check_select(node, collects)
-        elif isinstance(node, exp.DataType):
-            check_data_type(node)
-        elif isinstance(node, exp.Identifier):
-            if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
-                raise syntax_error(str(node.this), node)
-        elif isinstance(node, exp.Interval) and on_tables:
-            unit = str(node.args.get("unit") or node.this).lower()
-            if any(part in unit for part in ("month", "year", "mon", "decade", "centur")):
-                raise RedshiftError("Interval values with month or year parts are not supported", NOT_SUPPORTED)
-        elif isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ):
-            raise syntax_error("distinct", node)
-        elif isinstance(node, exp.RegexpLike | exp.RegexpILike | exp.SimilarTo):
-            check_pattern(node.expression)
-        elif (
-            isinstance(node, exp.CurrentTimestamp | exp.CurrentTime | exp.Localtime | exp.Localtimestamp) and on_tables
-        ):
-            raise RedshiftError(ON_TABLES, NOT_SUPPORTED)
-        elif isinstance(node, exp.Except | exp.Intersect) and node.args.get("distinct") is False:
-            raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
-        elif isinstance(node, exp.CTE):
-            check_cte(node)
-        elif isinstance(node, exp.Column) and node.args.get("join_mark"):
-            raise missing("the outer join operator (+)", position(node))
-        elif isinstance(node, exp.Pivot):
-            raise missing("PIVOT and UNPIVOT")
-        elif isinstance(node, exp.Bracket) or name_of(node) == "array":
-            raise missing("arrays, which are SUPER")
-        elif isinstance(node, exp.Star) and node.args.get("except_"):
-            raise missing("SELECT * EXCLUDE")
+        kind = type(node)
+        if kind in CHECKS:
+            CHECKS[kind](node)
+        elif kind in NOT_ON_TABLES and on_tables:
+            NOT_ON_TABLES[kind](node)
+        elif kind in NOT_HERE:
+            raise missing(NOT_HERE[kind], position(node))
+        elif kind in NOT_IN_REDSHIFT:
+            raise syntax_error(NOT_IN_REDSHIFT[kind], node)
     check_statement(tree)
-    if sum(isinstance(node, exp.Select) for node in nodes) > 1:
+    selects = [node for node in nodes if type(node) is exp.Select]
+    if any(name_of(node) in COLLECTING for node in nodes):
+        for select in selects:
+            check_aggregates(select)
+    if len(selects) > 1:
         check_correlations(tree)
 
 
@@ -143,16 +145,63 @@ def touches_tables(nodes: list[exp.Expression]) -> bool:
     return bool(users)
 
 
-def check_function(node: exp.Anonymous, on_tables: bool) -> None:
-    """One function call."""
+def check_function(node: exp.Anonymous) -> None:
+    """One function call, in a statement on tables."""
     name, arguments = name_of(node), node.expressions
-    if on_tables and name in words("leader_only"):
+    if name in words("leader_only"):
         raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(node))
-    if on_tables and name == "substr":
+    if name == "substr":
         message = "SUBSTR() function is not supported (Hint: use SUBSTRING instead)"
         raise RedshiftError(message, NOT_SUPPORTED, position(node))
     if name.startswith("regexp_") and len(arguments) > 1:
         check_pattern(arguments[1])
+
+
+def check_leader_only(node: exp.Expression) -> None:
+    """CURRENT_TIMESTAMP and its like, in a statement on tables."""
+    raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(node))
+
+
+def check_interval(node: exp.Interval) -> None:
+    """An interval, in a statement on tables: its months and years have no fixed length."""
+    unit = str(node.args.get("unit") or node.this).lower()
+    if any(part in unit for part in ("year", "mon", "decade", "centur")):
+        raise RedshiftError("Interval values with month or year parts are not supported", NOT_SUPPORTED)
+
+
+def check_identifier(node: exp.Identifier) -> None:
+    """A reserved word is a name only in quotes."""
+    if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
+        raise syntax_error(str(node.this), node)
+
+
+def check_match(node: exp.RegexpLike | exp.RegexpILike | exp.SimilarTo) -> None:
+    """The operators of regular expressions."""
+    check_pattern(node.expression)
+
+
+def check_set_operation(node: exp.Except | exp.Intersect) -> None:
+    """EXCEPT and INTERSECT have no ALL."""
+    if node.args.get("distinct") is False:
+        raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
+
+
+def check_column(node: exp.Column) -> None:
+    """A column, with (+) in older joins."""
+    if node.args.get("join_mark"):
+        raise missing("the outer join operator (+)", position(node))
+
+
+def check_is(node: exp.Is) -> None:
+    """IS has no JSON and no NORMALIZED after it."""
+    if isinstance(node.expression, exp.Column):
+        raise syntax_error(node.expression.name, node.expression)
+
+
+def check_star(node: exp.Star) -> None:
+    """A * with exceptions."""
+    if node.args.get("except_"):
+        raise missing("SELECT * EXCLUDE")
 
 
 def check_pattern(pattern: exp.Expression) -> None:
@@ -168,7 +217,7 @@ def check_window(node: exp.Window) -> None:
     while isinstance(function, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         function = function.this
     name, spec = name_of(function), node.args.get("spec")
-    if function.find(exp.Distinct):
+    if name != "listagg" and function.find(exp.Distinct):
         raise RedshiftError("DISTINCT is not supported for window functions", NOT_SUPPORTED, position(function))
     if spec and str(spec.args.get("kind")).upper() == "RANGE":
         raise RedshiftError("RANGE clause of window functions not yet implemented", NOT_SUPPORTED, position(function))
@@ -184,15 +233,19 @@ def check_window(node: exp.Window) -> None:
         raise RedshiftError(message, NOT_SUPPORTED, position(function))
 
 
-def check_select(node: exp.Select, collects: bool) -> None:
-    """Rules for what stands together in one SELECT; `collects` says whether LISTAGG or its like is in the statement."""
-    for clause, word in (("locks", "for"), ("windows", "window"), ("sample", "tablesample")):
+def check_select(node: exp.Select) -> None:
+    """Clauses that Redshift or this stand-in lacks."""
+    for clause, word in (("locks", "for"), ("windows", "window")):
         if node.args.get(clause):
             raise syntax_error(word)
+    if not node.expressions:
+        raise syntax_error("from")
     if node.args.get("group") and node.args["group"].args.get("all"):
         raise missing("GROUP BY ALL")
-    if not collects:
-        return
+
+
+def check_aggregates(node: exp.Select) -> None:
+    """LISTAGG and its like beside other aggregates in one SELECT."""
     orders, collecting, distinct = set(), False, False
     for function in node.find_all(exp.Anonymous):
         name = name_of(function)
@@ -218,6 +271,8 @@ def check_data_type(node: exp.DataType) -> None:
     """The type of a cast."""
     text = node.sql(dialect="redshift").lower()
     if node.this == exp.DType.ARRAY or "[" in text:
+        raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
+    if text.endswith("serial"):
         raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
     if text.split("(")[0] in ABSENT_TYPES:
         raise missing(f"the type {text}")
@@ -283,3 +338,49 @@ def check_correlations(tree: exp.Expression) -> None:
 def is_own(scope: Scope, column: exp.Column) -> bool:
     """Whether a column belongs to the subquery itself."""
     return column.table in scope.sources
+
+
+def check_collation(node: exp.CollateColumnConstraint) -> None:
+    """COLLATE of a column."""
+    if node.this.name.lower() != "case_sensitive":
+        raise missing(f"COLLATE {node.this.name.upper()}")
+
+
+CHECKS = {
+    exp.CTE: check_cte,
+    exp.CollateColumnConstraint: check_collation,
+    exp.Column: check_column,
+    exp.DataType: check_data_type,
+    exp.Except: check_set_operation,
+    exp.Identifier: check_identifier,
+    exp.Intersect: check_set_operation,
+    exp.Is: check_is,
+    exp.RegexpILike: check_match,
+    exp.RegexpLike: check_match,
+    exp.Select: check_select,
+    exp.SimilarTo: check_match,
+    exp.Star: check_star,
+    exp.Window: check_window,
+}
+NOT_ON_TABLES = {
+    exp.Anonymous: check_function,
+    exp.CurrentTime: check_leader_only,
+    exp.CurrentTimestamp: check_leader_only,
+    exp.Interval: check_interval,
+    exp.Localtime: check_leader_only,
+    exp.Localtimestamp: check_leader_only,
+}
+NOT_HERE = {
+    exp.Array: "arrays, which are SUPER",
+    exp.Bracket: "arrays, which are SUPER",
+    exp.Collate: "COLLATE",
+    exp.Connect: "CONNECT BY",
+    exp.Pivot: "PIVOT and UNPIVOT",
+}
+NOT_IN_REDSHIFT = {
+    exp.CheckColumnConstraint: "check",
+    exp.Fetch: "fetch",
+    exp.NullSafeEQ: "distinct",
+    exp.NullSafeNEQ: "distinct",
+    exp.TableSample: "tablesample",
+}

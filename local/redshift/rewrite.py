@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from sqlglot import exp
 
@@ -14,20 +14,14 @@ Columns = Callable[[str], list[str]]
 
 DATE_PARTS = {alias: part for part, *aliases in map(str.split, words("date_parts")) for alias in aliases}
 WITH_DATE_PART = ("dateadd", "date_add", "datediff", "date_diff", "date_part", "pgdate_part", "date_trunc")
-# Which arguments are times, so that a literal there is one; a bare literal would fit several types
-TIME_ARGUMENTS = {
-    "dateadd": (2,),
-    "datediff": (1, 2),
-    "date_part": (1,),
-    "date_trunc": (1,),
-    "last_day": (0,),
-    "add_months": (0,),
-    "months_between": (0, 1),
-    "next_day": (0,),
-    "date_part_year": (0,),
-    "convert_timezone": (-1,),
+# The names under which a function without an alias shows in the result
+SYNONYMS = {
+    "nvl": "coalesce",
+    "dateadd": "date_add",
+    "datediff": "date_diff",
+    "date_part": "pgdate_part",
+    "grouping_id": "grouping",
 }
-SYNONYMS = {"nvl": "coalesce", "date_add": "dateadd", "date_diff": "datediff", "pgdate_part": "date_part"}
 REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
 DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVARCHAR BPCHAR DECIMAL".split()}
 
@@ -64,35 +58,53 @@ class Rewriter:
         self.tree = tree
         self.columns = columns
         self.changed = False
+        self.has_lateral_aliases = False
+        self.parses = False
 
-    def run(self) -> exp.Expression:
-        """The rewritten statement; `changed` says whether anything differs."""
-        for node in reversed(list(self.tree.walk())):
-            if isinstance(node, exp.Anonymous):
-                self.function(node)
-            elif isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
-                self.nulls(node)
-            elif isinstance(node, exp.Extract):
-                part = self.date_part(exp.Literal.string(node.this.name))
-                self.replace(node, call("pg_redshift.extract", part, as_time(node.expression)))
-            elif isinstance(node, exp.Into):
-                if str(node.this.name).startswith("#") and not node.args.get("temporary"):
-                    node.set("temporary", True)
-                    self.changed = True
-            elif isinstance(node, exp.DataType):
-                self.changed |= node.this in DEFAULT_LENGTH_TYPES
-            elif isinstance(node, exp.Identifier):
-                self.identifier(node)
-            elif isinstance(node, exp.Select):
-                self.lateral_aliases(node)
-                if node.args.get("qualify"):
-                    self.qualify(node)
-                self.compute_once(node)
+    def run(self, nodes: list[exp.Expression]) -> exp.Expression:
+        """The rewritten statement; `changed` says whether anything differs.
+
+        Args:
+            nodes: Every node of the statement, each before those below it.
+        """
+        columns = {node.name.lower() for node in nodes if type(node) is exp.Column and not node.args.get("table")}
+        aliases = {node.alias.lower() for node in nodes if type(node) is exp.Alias}
+        self.has_lateral_aliases = bool(columns & aliases)
+        self.parses = any(type(node) is exp.TryCast for node in nodes)
+        for node in reversed(nodes):
+            if rewrite := REWRITES.get(type(node)):
+                rewrite(self, node)
         return self.tree
 
-    def replace(self, node: exp.Expression, new: exp.Expression) -> None:
-        """Puts a node in another's place."""
+    def extract(self, node: exp.Extract) -> None:
+        """EXTRACT as a function of our own."""
+        part = self.date_part(exp.Literal.string(node.this.name))
+        self.replace(node, call("pg_redshift.date_part", part, node.expression))
+
+    def into(self, node: exp.Into) -> None:
+        """A table whose name starts with # is temporary."""
+        if str(node.this.name).startswith("#") and not node.args.get("temporary"):
+            node.set("temporary", True)
+            self.changed = True
+
+    def data_type(self, node: exp.DataType) -> None:
+        """A type without a length has Redshift's, which is written with it."""
+        self.changed |= node.this in DEFAULT_LENGTH_TYPES
+
+    def select(self, node: exp.Select) -> None:
+        """What is Redshift's own in a SELECT."""
+        if self.has_lateral_aliases:
+            self.lateral_aliases(node)
+        if node.args.get("qualify"):
+            self.qualify(node)
+        if self.parses:
+            self.compute_once(node)
+
+    def replace(self, node: exp.Expression, new: exp.Expression, name: str = "") -> None:
+        """Puts a node in another's place, under the name that a column has from it, if that differs."""
         self.changed = True
+        if name and isinstance(node.parent, exp.Select) and node.arg_key == "expressions":
+            new = exp.alias_(new, name, copy=False)
         if node is self.tree:
             self.tree = new
         else:
@@ -119,16 +131,9 @@ class Rewriter:
         if name in WITH_DATE_PART and arguments and isinstance(arguments[0], kinds):
             arguments[0].replace(self.date_part(arguments[0]))
             self.changed = True
-        if name in ("date_part", "pgdate_part") and arguments[0].name == "decade":  # decade 201 starts with 2000
-            node.replace(exp.paren(exp.Add(this=node.copy(), expression=exp.Literal.number(1))))
-            self.changed = True
         if name in SYNONYMS:
             node.set("this", SYNONYMS[name])
             self.changed = True
-        for place in TIME_ARGUMENTS.get(SYNONYMS.get(name, name), ()):
-            if place < len(arguments) and (arguments[place].is_string or isinstance(arguments[place], exp.Null)):
-                arguments[place].replace(as_time(arguments[place].copy()))
-                self.changed = True
         if name == "nvl2" and len(arguments) == 3:
             test = exp.Not(this=exp.Is(this=exp.paren(arguments[0]), expression=exp.Null()))
             self.replace(node, exp.Case(ifs=[exp.If(this=test, true=arguments[1])], default=arguments[2]))
@@ -139,11 +144,16 @@ class Rewriter:
         elif name == "ratio_to_report" and isinstance(node.parent, exp.Window):
             window = node.parent
             value = exp.cast(arguments[0].copy(), "double precision")
-            whole = window.copy()
-            whole.set("this", call("sum", arguments[0].copy()))
-            self.replace(
-                window, exp.paren(exp.Div(this=value, expression=call("nullif", whole, exp.Literal.number(0))))
-            )
+            window.set("this", call("sum", arguments[0]))
+            mark = detach(window)
+            whole = call("nullif", window, exp.Literal.number(0))
+            self.replace(mark, exp.paren(exp.Div(this=value, expression=whole), copy=False), name)
+        elif name.startswith("json_") and isinstance(arguments[-1], exp.Boolean):  # null_if_invalid
+            flag = arguments.pop()
+            if flag.this:
+                valid = call("pg_redshift.is_json", arguments[0].copy())
+                self.replace(node, exp.Case(ifs=[exp.If(this=valid, true=node.copy())]), name)
+            self.changed = True
 
     def ordered_aggregate(self, node: exp.Anonymous, name: str) -> None:
         """LISTAGG, MEDIAN, PERCENTILE_CONT and PERCENTILE_DISC, with and without OVER."""
@@ -153,24 +163,40 @@ class Rewriter:
             outer, order = node.parent, node.parent.expression
         window = outer.parent if isinstance(outer.parent, exp.Window) and outer.parent.this is outer else None
         arguments = list(node.expressions)
-        if name == "percentile_disc":
-            if window:
-                raise missing("PERCENTILE_DISC as a window function")
-        elif name == "listagg":
+        if window and window.args.get("order"):
+            raise RedshiftError(f"ORDER BY is not supported in the window of {name}", "0A000")
+        if name == "listagg":
             self.listagg(outer, window, arguments, order)
-        else:
-            part: exp.Expression = exp.Literal.number("0.5")
-            if name == "percentile_cont":
-                if not order:
-                    raise RedshiftError("WITHIN GROUP is required for ordered-set aggregate percentile_cont", "42809")
-                part, arguments = arguments[0], [order.expressions[0].this]
-                if order.expressions[0].args.get("desc"):
-                    part = exp.paren(exp.Sub(this=exp.Literal.number(1), expression=exp.paren(part)))
-            values = call("pg_postgres.array_agg", arguments[0])
-            if window:
-                window.set("this", values)
-                outer, values = window, window.copy()
-            self.replace(outer, call("pg_redshift.percentile", values, part))
+            return
+        if name != "median" and not order:
+            raise RedshiftError(f"WITHIN GROUP is required for ordered-set aggregate {name}", "42809")
+        value, part = arguments[0], exp.convert(0.5)
+        is_descending = False
+        if order:
+            value, part = order.expressions[0].this, arguments[0]
+            is_descending = bool(order.expressions[0].args.get("desc"))
+        if name == "percentile_disc" and window:
+            self.replace_by_list(outer, window, name, value, part, exp.convert(is_descending))
+        elif name != "percentile_disc":
+            if is_descending:
+                part = exp.paren(exp.Sub(this=exp.convert(1), expression=exp.paren(part)))
+            self.replace_by_list(outer, window, "percentile", value, part, alias=name)
+
+    def replace_by_list(
+        self,
+        outer: exp.Expression,
+        window: exp.Window | None,
+        function: str,
+        value: exp.Expression,
+        *arguments: exp.Expression,
+        alias: str = "",
+    ) -> None:
+        """A function of our own over the list of the values in the group or in the window's frame."""
+        values: exp.Expression = call("pg_postgres.array_agg", value)
+        if window:
+            window.set("this", values)
+            outer, values = detach(window), window
+        self.replace(outer, call(f"pg_redshift.{function}", values, *arguments), alias)
 
     def listagg(
         self, outer: exp.Expression, window: exp.Window | None, arguments: list[exp.Expression], order: exp.Order | None
@@ -179,24 +205,22 @@ class Rewriter:
         distinct = isinstance(arguments[0], exp.Distinct)
         if distinct:
             arguments = list(arguments[0].expressions) + arguments[1:]
-        text = exp.cast(arguments[0].copy(), "varchar(65535)")
+        text = call("nullif", exp.cast(arguments[0].copy(), "varchar(65535)"), exp.Literal.string(""))
         separator = arguments[1] if len(arguments) > 1 else exp.Literal.string("")
         ordered = [item.copy() for item in order.expressions] if order else []
+        if distinct:
+            if any(item.this != arguments[0] for item in ordered):
+                raise missing("LISTAGG(DISTINCT ...) in the order of another expression")
+            is_descending = exp.convert(any(item.args.get("desc") for item in ordered))
+            self.replace_by_list(outer, window, "listagg", arguments[0], separator, is_descending)
+            return
         if window:
-            if distinct:
-                raise missing("LISTAGG(DISTINCT ...) as a window function")
             window.set("this", call("pg_postgres.string_agg", text, separator))
             if ordered:
                 window.set("order", exp.Order(expressions=ordered))
                 window.set("spec", frame("UNBOUNDED PRECEDING", "UNBOUNDED FOLLOWING"))
-            self.replace(window, call("pg_redshift.listagg", window.copy()))
+            self.replace(detach(window), call("pg_redshift.listagg", window))
             return
-        if distinct:
-            if any(item.this != arguments[0] for item in ordered):
-                raise missing("LISTAGG(DISTINCT ...) in the order of another expression")
-            for item in ordered:
-                item.set("this", text.copy())
-            text = exp.Distinct(expressions=[text])
         last = exp.Order(this=separator, expressions=ordered) if ordered else separator
         self.replace(outer, call("pg_redshift.listagg", call("pg_postgres.string_agg", text, last)))
 
@@ -213,18 +237,23 @@ class Rewriter:
             self.replace(node, function)
             return
         offset = function.expressions[1] if len(function.expressions) > 1 else exp.Literal.number(1)
-        if (
-            name not in ("first_value", "last_value", "lag", "lead")
-            or offset.name != "1"
-            or not isinstance(window, exp.Window)
-        ):
-            raise missing(f"{name} ... IGNORE NULLS with these arguments")
+        if name not in ("first_value", "last_value", "nth_value", "lag", "lead") or not isinstance(window, exp.Window):
+            raise missing(f"{name} ... IGNORE NULLS")
+        value = function.expressions[0]
         if name in ("lag", "lead"):
             before = name == "lag"
             bounds = ("UNBOUNDED PRECEDING", "1 PRECEDING") if before else ("1 FOLLOWING", "UNBOUNDED FOLLOWING")
             window.set("spec", frame(*bounds))
-            name = "last_value" if name == "lag" else "first_value"
-        self.replace(node, call(f"pg_redshift.{name}", function.expressions[0]))
+        if name == "nth_value" or offset.name != "1":
+            present = exp.Where(this=exp.Not(this=exp.Is(this=exp.paren(value.copy()), expression=exp.Null())))
+            window.set("this", exp.Filter(this=call("pg_postgres.array_agg", value), expression=present))
+            place = exp.Neg(this=exp.paren(offset)) if name == "lag" else offset
+            self.replace(detach(window), call("pg_redshift.nth", window, place), name)
+            return
+        shown = name
+        name = {"lag": "last_value", "lead": "first_value"}.get(name, name)
+        node.replace(call(f"pg_redshift.{name}", value))
+        self.replace(detach(window), window, shown)
 
     def compute_once(self, select: exp.Select) -> None:
         """Where a query has TRY_CAST, each step that parses does so once a row.
@@ -233,8 +262,7 @@ class Rewriter:
         WITH of its own it leaves alone, and still moves into it the conditions that compare with literals.
         """
         is_step = isinstance(select.parent, exp.CTE | exp.Subquery) and not select.args.get("with_")
-        parses = is_step and any(item.find(exp.TryCast, exp.RegexpLike) for item in select.expressions)
-        if parses and self.tree.find(exp.TryCast):
+        if is_step and any(item.find(exp.TryCast, exp.RegexpLike) for item in select.expressions):
             select.with_("computed_once", as_="select 1", copy=False)
             self.changed = True
 
@@ -339,7 +367,10 @@ class Rewriter:
             inner.set(clause, None)
             if found and clause != "qualify":
                 query.set(clause, found)
+        shown = {column.name for column in outer}
         for place, item in enumerate(query.args["order"].expressions if query.args.get("order") else []):
+            if isinstance(item.this, exp.Column) and not item.this.table and item.this.name.lower() in shown:
+                continue
             if not item.this.is_int:
                 inner.select(exp.alias_(item.this.copy(), f"order_{place}"), copy=False)
                 item.set("this", exp.column(f"order_{place}"))
@@ -347,9 +378,14 @@ class Rewriter:
         self.replace(select, query)
 
 
-def as_time(node: exp.Expression) -> exp.Expression:
-    """A literal as a timestamp; anything else as it is."""
-    return exp.cast(node, "timestamp") if node.is_string or isinstance(node, exp.Null) else node
+def detach(node: exp.Expression) -> exp.Expression:
+    """Leaves a mark in a node's place, for another that will have the node itself in it.
+
+    A copy would not do: parts of the node may be still to be rewritten.
+    """
+    mark = exp.Placeholder()
+    node.replace(mark)
+    return mark
 
 
 def is_bare_argument(column: exp.Column) -> bool:
@@ -371,3 +407,15 @@ def decode(arguments: list[exp.Expression]) -> exp.Case:
             equal = exp.or_(equal, exp.and_(*both))
         ifs.append(exp.If(this=equal, true=result))
     return exp.Case(ifs=ifs, default=pairs[-1] if len(pairs) % 2 else None)
+
+
+REWRITES: dict[type[exp.Expression], Callable[[Rewriter, Any], None]] = {
+    exp.Anonymous: Rewriter.function,
+    exp.DataType: Rewriter.data_type,
+    exp.Extract: Rewriter.extract,
+    exp.Identifier: Rewriter.identifier,
+    exp.IgnoreNulls: Rewriter.nulls,
+    exp.Into: Rewriter.into,
+    exp.RespectNulls: Rewriter.nulls,
+    exp.Select: Rewriter.select,
+}

@@ -32,6 +32,7 @@ from .wire import (
     unpack_fields,
     unpack_row,
 )
+from .words import regclass
 
 log = logging.getLogger(__name__)
 
@@ -108,12 +109,11 @@ class Session:
         """Sends what was collected and passes the answers on, after Sync with the state of the transaction."""
         if kind == b"S":
             self.outgoing += SYNC
-            relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
-            self.ready()
+            self.ready(relay(self.postgres, self.client, self.outgoing, self.answer_to_ready))
             self.skip_to_sync = False
         elif self.awaited and not self.skip_to_sync:
             self.outgoing += FLUSH
-            relay(self.postgres, self.client, self.outgoing, self.answer_to_last)
+            self.client.send(relay(self.postgres, self.client, self.outgoing, self.answer_to_last))
         self.awaited = 0
 
     def translated(self, text: str) -> Statement:
@@ -129,19 +129,17 @@ class Session:
 
     def columns(self, relation: str) -> list[str]:
         """The column names of a table or view, empty when there is none of that name."""
-        quoted = relation.replace("'", "''")
         rows = self.query(
             "select attname from pg_catalog.pg_attribute where attnum > 0 and not attisdropped"
-            f" and attrelid = pg_postgres.to_regclass('{quoted}')"
+            f" and attrelid = {regclass(relation)}"
         )
         return [str(name) for (name,) in rows]
 
     def sort_key(self, relation: str) -> list[str]:
         """The columns of a table's compound sort key, empty when it has none."""
-        quoted = relation.replace("'", "''")
         rows = self.query(
             "select pg_postgres.unnest(sortkey) from pg_redshift.table_attributes where sort_style = 'COMPOUND'"
-            f" and table_id = pg_postgres.to_regclass('{quoted}')"
+            f" and table_id = {regclass(relation)}"
         )
         return [str(name) for (name,) in rows]
 
@@ -151,7 +149,11 @@ class Session:
         if not any(statement.action or statement.error for statement in statements):
             whole = ";".join(statement.sent for statement in statements)
             statements = [Statement(text, whole)]
+        answer = bytearray()
         for statement in statements:
+            if answer:
+                self.client.send(answer)
+            answer = bytearray()
             self.current = statement
             self.failed = False
             if statement.action:
@@ -159,20 +161,20 @@ class Session:
             else:
                 self.executed = statement
                 self.outgoing += pack(b"Q", statement.sent.encode() + b"\0")
-                relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
+                answer = relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
             if self.failed:
                 break
-        self.ready()
+        self.ready(answer)
 
-    def ready(self) -> None:
-        """Does what follows a statement and tells the client that the next one can come."""
+    def ready(self, answer: bytes | bytearray) -> None:
+        """Does what follows a statement, then sends the end of its answer, and that the next one can come."""
         executed, self.executed = self.executed, None
         if executed:
             try:
                 after_statement(self, executed.sent, self.tag)
             except RedshiftError:  # the rows are there; only plans are worse
                 log.exception("a table is left without statistics")
-        self.client.send(pack(b"Z", self.transaction))
+        self.client.send(answer + pack(b"Z", self.transaction))
 
     def act(self, statement: Statement) -> bool:
         """Runs an action and answers for it.
@@ -286,12 +288,19 @@ class Session:
         if current and UNPARSABLE in fields["M"]:
             unread = missing("a reader for this statement, though PostgreSQL has")
             return (current.error or unread).fields()
+        if current and current.sent.endswith(UNPARSABLE) and fields["M"] == 'syntax error at or near ";"':
+            fields["M"] = "syntax error at end of input"
+            fields.pop("P")
         absent = re.match(r"function (\w+)\(", fields["M"])
         if fields["C"] == "42883" and absent and (absent[1] in self.loader.absent or absent[1].startswith("st_")):
             return missing(f"the function {absent[1]}").fields()
+        if system := re.fullmatch(ABSENT_VIEW, fields["M"]):
+            return missing(f"the system view {system[1]}").fields()
         for pattern, code, text, detail in ERRORS:
             if found := re.fullmatch(pattern, fields["M"]):
                 fields |= {"C": code, "M": found.expand(text)} | ({"D": detail} if detail else {})
+        if fields["C"] == "42883":
+            fields["M"] = re.sub(r"\bunknown\b", '"unknown"', fields["M"])
         fields = {name: text for name, text in fields.items() if name in "SCMDHP"}
         if "P" in fields and current:
             position = current.original_position(int(fields["P"]))
@@ -301,6 +310,8 @@ class Session:
         return fields
 
 
+ABSENT_VIEW = r'relation "((?:pg_catalog\.)?(?:stv|stl|svl|svv|svcs|sys)_\w+)" does not exist'
+INTEGER = r"invalid input syntax for type (?:integer|bigint|smallint): (.*)"
 # PostgreSQL's messages where Redshift has others: pattern, SQLSTATE (empty: PostgreSQL's), message, detail
 ERRORS = [
     (r"MERGE command cannot affect row a second time", "21000", "Found multiple matches to update the same tuple.", ""),
@@ -308,5 +319,8 @@ ERRORS = [
     (r'type "pg_catalog\.(\w+)" does not exist', "42704", r'type "\1" does not exist', ""),
     (r'cannot insert a non-DEFAULT value into column ".*"', "0A000", "cannot set an identity column to a value", ""),
     (r'new row for relation .* violates check constraint "bytes"', "22001", "Value too long for character type", ""),
+    (r"numeric field overflow", "22003", "Numeric data overflow (result precision)", ""),
+    (r"invalid input syntax for type json", "XX000", "JSON parsing error", ""),
+    (INTEGER, "22P02", r"invalid input syntax for integer: \1", ""),
     (r"value too long for type (character.*)", "22001", r"value too long for type \1", ""),
 ]

@@ -44,7 +44,7 @@ def in_order(session: Session, sql: str) -> str:
         return sql
     named = re.findall(r'[^\s,"]+', found[3]) if found[3] else session.columns(found[2])
     positions = [str(named.index(key) + 1) for key in keys if key in named]
-    return f"{found[1]} ({found[4]}) order by {', '.join(positions)}" if positions else sql
+    return f"{found[1]} ({found[4]}\n) order by {', '.join(positions)}" if positions else sql
 
 
 def takes_order(sql: str) -> bool:

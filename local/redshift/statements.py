@@ -13,9 +13,9 @@ from . import ddl, refusals
 from .copy import parse
 from .dialect import Statement, around, passed, query, rewritten
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, unsupported_command
-from .grammar import read, tokenize
+from .grammar import nodes_of, read, tokenize
 from .sort_order import insert
-from .words import NAME, words
+from .words import NAME, regclass, words
 
 if TYPE_CHECKING:
     from .session import Session
@@ -33,12 +33,24 @@ SHOW_OBJECTS = {
 
 def create_table(text: str, body: str) -> Statement:
     """CREATE TABLE, with and without a query."""
-    sql, start, sort_key, comment = ddl.create_table(body)
+    sql, start, table = ddl.create_table(body)
+    if table.like:
+
+        def resolve(session: Session) -> Statement:
+            return Statement(text, sql + table.comment(number_of(session, table.like)))
+
+        return Statement(text, sql, resolve=resolve)
+    comment = table.comment()
     if start is None:
         return Statement(text, sql + comment)
-    if not sort_key:
+    if not table.order():
         return around(text, f"{sql} as ", body[start:], comment)
-    return around(text, f"{sql} as select * from (", body[start:], f") as unsorted order by {sort_key}{comment}")
+    return around(text, f"{sql} as select * from (", body[start:], f") as unsorted order by {table.order()}{comment}")
+
+
+def number_of(session: Session, table: str) -> str | None:
+    """PostgreSQL's number of a table, none when there is none of that name."""
+    return session.query(f"select {regclass(table)}::oid")[0][0]
 
 
 def create_view(text: str, body: str) -> Statement:
@@ -49,7 +61,7 @@ def create_view(text: str, body: str) -> Statement:
     if not found[3]:
         return around(text, f"{found[1]} ", found[2])
     around(text, f"{found[1]} ", found[2])  # refuses now what it would refuse later
-    if any(not table.db for table in refusals.tables(list(read(tokenize(found[2]), found[2]).walk()))):
+    if any(not table.db for table in refusals.tables(nodes_of(read(tokenize(found[2]), found[2])))):
         message = "All the relation names inside should be qualified when creating views with no schema binding."
         raise RedshiftError(message, NOT_SUPPORTED)
 
@@ -90,32 +102,28 @@ def alter_table(text: str, body: str) -> Statement:
     if not found:
         raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
     table, change = found.groups()
-    tokens = ddl.words_of(change)
+    tokens = [token for token in ddl.words_of(body) if token.start >= found.start(2)]
     words = [token.text.upper() for token in tokens]
     parts = ddl.parts_of(tokens)
-    is_encoding = words[:1] == ["ALTER"] and "ENCODE" in words
-    if len(parts) > 1 and not is_encoding:
-        comma = tokens[len(parts[0])]
-        raise RedshiftError('syntax error at or near ","', SYNTAX_ERROR, text.find(change) + comma.start + 1)
+    if any(part and part[0].text.upper() != "ALTER" for part in parts[1:]):
+        raise RedshiftError('syntax error at or near ","', SYNTAX_ERROR, tokens[len(parts[0])].start + 1)
     if words[0] == "APPEND":
         raise missing("ALTER TABLE APPEND")
-    if words[0] == "ADD" and set(words) & {"CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"} and len(words) > 3:
-        if words[1] not in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
-            return add_column(text, table, change)
+    if words[0] == "ADD" and words[1] in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
         if "CHECK" in words:
             raise RedshiftError('syntax error at or near "check"', SYNTAX_ERROR)
-        return nothing_to_do(text, table, "ALTER TABLE")
+        return keep(text, table, ddl.Table(body))
     if words[0] == "ADD":
-        return add_column(text, table, change)
-    if (
-        words[0] == "ALTER" and set(words[1:3]) & {"DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND", "ENCODE"}
-    ) or is_encoding:
-        return nothing_to_do(text, table, "ALTER TABLE")
+        column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
+        return Statement(text, f"alter table {table} add column {ddl.Table(text).columns(f'({column})')[1:-1]}")
+    if words[0] == "ALTER" and "ENCODE" in words:
+        return keep(text, table, ddl.Table(body))
+    if words[0] == "ALTER" and words[1] in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):
+        attributes = ddl.Table(body)
+        attributes.attributes([token for part in parts for token in part[1:]])
+        return keep(text, table, attributes)
     if words[0] == "ALTER":
-        kind = re.fullmatch(
-            r"alter\s+(?:column\s+)?\S+\s+type\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)", change, re.I
-        )
-        if not kind:
+        if not re.search(r"\stype\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)$", change, re.I):
             raise RedshiftError("ALTER COLUMN TYPE is only supported for the size of a VARCHAR", NOT_SUPPORTED)
         return outside_transaction(text, body, "ALTER TABLE ALTER COLUMN")
     if words[0] not in ("DROP", "RENAME", "OWNER", "SET"):
@@ -123,21 +131,14 @@ def alter_table(text: str, body: str) -> Statement:
     return passed(text, body)
 
 
-def add_column(text: str, table: str, change: str) -> Statement:
-    """ALTER TABLE ... ADD COLUMN."""
-    reader = ddl.Table(change)
-    tokens = ddl.words_of(change)[1:]
-    if tokens[0].text.upper() == "COLUMN":
-        tokens = tokens[1:]
-    return Statement(text, f"alter table {table} add column {reader.column(tokens)}")
-
-
-def nothing_to_do(text: str, table: str, tag: str) -> Statement:
-    """A change that has no meaning here, of a table that has to exist."""
+def keep(text: str, table: str, attributes: ddl.Table) -> Statement:
+    """ALTER of keys and encodings: what the catalogue shows, and how INSERT sorts from now on; the owner's to do."""
+    given = attributes.as_json()
 
     def run(session: Session) -> str:
-        session.query(f"select from {table} limit 0")
-        return tag
+        session.query(f"alter table {table} reset (fillfactor)")  # it has to exist, and to be the user's own
+        session.query(f"select pg_redshift.set_attributes({regclass(table)}, '{given}')")
+        return "ALTER TABLE"
 
     return Statement(text, "", action=run)
 
@@ -196,12 +197,15 @@ def setting(text: str, body: str) -> Statement:
     verb, name = verb.lower(), (name or "").strip('"').lower()
     if verb == "show" and name in SHOW_OBJECTS:
         return show_objects(text, name, rest)
+    if verb == "show" and name in ("table", "view", "grants", "procedures", "functions", "model", "datashares"):
+        raise missing(f"SHOW {name.upper()}")
     if name in words("settings"):
         on = re.search(r"(?:to|=)\s*'?(?:on|true|1)\b", rest, re.I)
         if name in ("enable_case_sensitive_identifier", "describe_field_name_in_uppercase") and on:
             raise missing(f"the setting {name} = on")
         if verb == "show":
-            return Statement(text, f"select coalesce(current_setting('redshift.{name}', true), 'unset') as {name}")
+            value = f"nullif(current_setting('redshift.{name}', true), '')"
+            return Statement(text, f"select coalesce({value}, 'unset') as {name}")
         return Statement(text, f"{verb} redshift.{name}{rest}")
     if verb == "show" and name == "server_version":
         return Statement(text, "select '8.0.2' as server_version")
@@ -241,6 +245,8 @@ def grant(text: str, body: str) -> Statement:
     """GRANT and REVOKE; a role is named with the word ROLE."""
     if re.search(r"\b(?:datashare|model|external|copy\s+job|assumerole)\b", body, re.I):
         raise missing("GRANT on these objects")
+    if not re.search(r"\bon\b|^\w+\s+role\b", body, re.I):
+        raise missing("GRANT of system permissions")
     return Statement(text, re.sub(r"\brole\s+(?=[\w\"])", "", body, flags=re.I))
 
 
@@ -269,14 +275,17 @@ def explain(text: str, body: str) -> Statement:
 def cursor(text: str, body: str) -> Statement:
     """DECLARE CURSOR and PREPARE: the query in them is one like any other."""
     found = re.fullmatch(r"((?:declare|prepare)\s.*?\s(?:for|as)\s)(.*)", body, re.I | re.S)
-    return around(text, found[1], found[2]) if found else passed(text, body)
+    if not found:
+        raise unsupported_command(body)
+    return around(text, found[1], found[2])
 
 
 def function(text: str, body: str) -> Statement:
     """CREATE FUNCTION in SQL."""
     if not re.search(r"\blanguage\s+'?sql\b", body, re.I):
         raise missing("functions in Python or Lambda")
-    return passed(text, body)
+    found = re.fullmatch(r"(.*?\bas\s+(\$\w*\$))(.*)(\2.*)", body, re.I | re.S)
+    return around(text, found[1], found[3], found[4]) if found else passed(text, body)
 
 
 def not_here(text: str, body: str) -> Statement:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .words import NAME
+from .words import NAME, regclass
 
 if TYPE_CHECKING:
     from .session import Session
@@ -45,9 +45,8 @@ def after_load(session: Session, table: str, count: int) -> None:
     """
     if count < FEWEST_ROWS or session.transaction == b"E":
         return
-    quoted = table.replace("'", "''")
     known = session.query(
-        f"select oid from pg_class where oid = pg_postgres.to_regclass('{quoted}') and relkind = 'r'"
+        f"select oid from pg_class where oid = {regclass(table)} and relkind = 'r'"
         " and pg_postgres.pg_has_role(relowner, 'USAGE')"
     )
     if not known:

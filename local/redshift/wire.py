@@ -169,10 +169,10 @@ def wait_for(source: Channel, other: Channel, outgoing: bytearray) -> None:
     """
     watched = [source.sock, other.sock]
     while True:
-        readable, writable, _ = select.select(watched, [source.sock] if outgoing else [], [])
-        if writable:
+        if outgoing:
             with contextlib.suppress(BlockingIOError):
                 del outgoing[: source.sock.send(outgoing, socket.MSG_DONTWAIT)]
+        readable, _, _ = select.select(watched, [source.sock] if outgoing else [], [])
         if source.sock in readable:
             source.fill()
             return
@@ -184,7 +184,7 @@ def wait_for(source: Channel, other: Channel, outgoing: bytearray) -> None:
 
 def relay(
     source: Channel, other: Channel, outgoing: bytearray, handle: Callable[[bytes, bytes], tuple[bytes, bool]]
-) -> None:
+) -> bytearray:
     """Passes messages from `source` to `other` until `handle` says stop.
 
     Args:
@@ -192,6 +192,9 @@ def relay(
         other: The client.
         outgoing: What to send to PostgreSQL first; emptied.
         handle: Called for each message that is not a row: returns what to send for it, and whether to stop there.
+
+    Returns:
+        The end of the answer, which the caller sends: it can have something to add to it.
 
     Raises:
         ConnectionError: Either side is gone.
@@ -211,8 +214,7 @@ def relay(
                 answer += replacement
                 if stop:
                     del received[:end]
-                    other.send(answer)
-                    return
+                    return answer
             at = end
         answer += received[rows_from:at]
         del received[:at]

@@ -10,7 +10,13 @@ NAME = r'(?:"[^"]+"|[\w#$]+)(?:\s*\.\s*(?:"[^"]+"|[\w#$]+))*'
 
 
 @cache
-def words(name: str) -> tuple[str, ...]:
+def words(name: str) -> frozenset[str]:
     """The lines of a list."""
     lines = (Path(__file__).parent / f"{name}.txt").read_text().splitlines()
-    return tuple(line for line in lines if line and not line.startswith("#"))
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def regclass(name: str) -> str:
+    """PostgreSQL's expression for the table of a name, null when there is none."""
+    quoted = name.replace("'", "''")
+    return f"pg_postgres.to_regclass('{quoted}')"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from .conftest import Refused
 from .coverage import README, with_table
 from .probes import PROBES, SETUP, Probe, Refusal
 
@@ -23,12 +24,15 @@ def probed(connect) -> Iterator:
 
 @pytest.mark.parametrize("probe", PROBES, ids=[f"{probe.section}: {probe.statement}"[:100] for probe in PROBES])
 def test_probe(probed, probe: Probe) -> None:
+    *before, statement = [probe.statement] if isinstance(probe.statement, str) else probe.statement
+    for sql in before:
+        probed(sql)
     if isinstance(probe.expected, Refusal):
-        with pytest.raises(Exception) as caught:
-            probed(probe.statement)
+        with pytest.raises(Refused) as caught:
+            probed(statement)
         assert (caught.value.code, caught.value.text) == (probe.expected.code, probe.expected.text)
         return
-    rows = probed(probe.statement)
+    rows = probed(statement)
     expected = probe.expected if isinstance(probe.expected, list) else [(probe.expected,)]
     assert rows == expected
 

@@ -18,7 +18,7 @@ create table if not exists {{ schema }}.songs (
     track_name varchar(4096),
     popularity varchar(256),
     duration_ms varchar(256),
-    explicit varchar(256),
+    "explicit" varchar(256), -- a reserved word
     danceability varchar(256),
     energy varchar(256),
     key varchar(256),
