@@ -78,10 +78,23 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Probe:
+    """What is sent, and what Redshift's documentation says of the last statement.
+
+    Attributes:
+        section: The heading in the README's table.
+        statement: One statement, or several of which the last is the one in question.
+        expected: Its rows, the only value of its only row, or the refusal.
+        page: The documentation's page.
+    """
+
     section: str
     statement: str | tuple[str, ...]
     expected: Any
     page: str
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        return (self.statement,) if isinstance(self.statement, str) else self.statement
 
 
 def when(text: str) -> dt.datetime:
