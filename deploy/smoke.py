@@ -154,11 +154,14 @@ class Smoke:
             yield connection
 
     def _execute(self, connection: Any, statement: str) -> list[tuple[Any, ...]]:
-        with closing(connection.cursor()) as cursor:
-            cursor.execute(statement)
-            rows = [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+        rows = self._send(connection, statement)
         connection.commit()
         return rows
+
+    def _send(self, connection: Any, statement: str) -> list[tuple[Any, ...]]:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(statement)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
 
     def _put_files(self, folder: Path) -> None:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -204,12 +207,13 @@ class Smoke:
         probes = [probe for probe in PROBES if not any("current_user" in statement for statement in probe.statements)]
         differences = []
         with self._connected() as connection:
+            connection.autocommit = True  # some probes begin and end transactions of their own
             for statement in (f"create schema {self.schemas[2]}", f"set search_path to {self.schemas[2]}", *SETUP):
-                self._execute(connection, statement)
+                self._send(connection, statement)
             for probe in probes:
                 expected: Any = probe.expected if isinstance(probe.expected, list | Refusal) else [(probe.expected,)]
                 try:
-                    answer: Any = [self._execute(connection, statement) for statement in probe.statements][-1]
+                    answer: Any = [self._send(connection, statement) for statement in probe.statements][-1]
                 except redshift_connector.Error as error:
                     connection.rollback()
                     fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}

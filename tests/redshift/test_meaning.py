@@ -335,3 +335,14 @@ def test_parameters(run: Client) -> None:
     run("create table t (a int, b varchar(10))")
     run("insert into t values (%s, %s)", (1, "x"))
     assert run("select nvl(b, 'none') from t where a = %s", (1,)) == [("x",)]
+
+
+def test_a_table_changes_its_owner(connect) -> None:
+    client = connect()
+    client("create table handed_over (a int)")
+    client("create user next_owner password disable")
+    client("alter table handed_over owner to next_owner")
+    owner = "select tableowner from pg_tables where tablename = 'handed_over'"
+    assert client.value(owner) == "next_owner"
+    client("drop table handed_over")
+    client("drop user next_owner")
