@@ -38,6 +38,7 @@ with DAG(
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    deadline=alerts.deadline(SETTINGS),
     default_args={
         "retries": SETTINGS.retries,
         "retry_delay": SETTINGS.retry_delay,

@@ -1,6 +1,6 @@
-"""What a run tells people: one message when it fails, one when it succeeds, and who gets them.
+"""What a run tells people: one message when it fails, one when it succeeds or is late, and who gets them.
 
-A day on which no run succeeds at all is not seen from in here, where nothing may be running: the alarm
+A day on which no run even starts is not seen from in here, where nothing may be running: the alarm
 ``no-run-for-26-hours`` of the deployment watches for it.
 """
 
@@ -12,12 +12,44 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
+from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+
 from kpi_pipeline.settings import Settings, load
 
 _MARKERS = "manifests/alerts"
 _MOST_DAYS = 31
 
 log = logging.getLogger("airflow.task")
+
+
+def deadline(settings: Settings) -> DeadlineAlert | None:
+    """Return what tells the alert topic of a run that has not succeeded in time, whether it failed, hangs or waits.
+
+    Airflow's scheduler notices, and its triggerer sends the message: no worker has to be free.
+
+    Args:
+        settings: The pipeline's settings; without an alert topic there is no deadline.
+    """
+    if not settings.alert_topic_arn:
+        return None
+    import pendulum
+    from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
+    from airflow.sdk.configuration import conf
+
+    late = f"has not succeeded within {pendulum.duration(seconds=settings.deadline.total_seconds()).in_words()}"
+    page = f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dags/{{{{ dag_run.dag_id }}}}/runs/"
+    notification = {
+        "target_arn": settings.alert_topic_arn,
+        "subject": f"{{{{ dag_run.dag_id }}}} {late} of being queued",
+        "message": "The run {{ dag_run.dag_run_id }} was queued at {{ dag_run.queued_at }} and has not succeeded yet."
+        f"\n\nLook at it: {page}{{{{ dag_run.dag_run_id | urlencode }}}}\n\nWhat to do: docs/runbook.md.",
+    }
+    return DeadlineAlert(
+        name="A run succeeds",
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=settings.deadline,
+        callback=AsyncCallback(SnsNotifier, {"aws_conn_id": settings.aws_conn_id, **notification}),
+    )
 
 
 def report_failure(context: Mapping[str, Any]) -> None:

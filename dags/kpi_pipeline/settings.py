@@ -40,6 +40,7 @@ class Settings:
     retries: int  # KPI_RETRIES (3): of each task
     retry_delay: timedelta  # KPI_RETRY_DELAY_SECONDS (60): before the first retry; doubled for each further one
     task_timeout: timedelta  # KPI_TASK_TIMEOUT_SECONDS (3600): of each task
+    deadline: timedelta  # KPI_DEADLINE_SECONDS (43200): what a run has to succeed in before it is called late
     aws_conn_id: str  # KPI_AWS_CONN_ID ("aws_default")
     redshift_conn_id: str  # KPI_REDSHIFT_CONN_ID ("redshift_default")
     dbt_target: str  # KPI_DBT_TARGET ("prod"): of dbt_project/profiles.yml
@@ -112,6 +113,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         retries=number("KPI_RETRIES", 3),
         retry_delay=seconds("KPI_RETRY_DELAY_SECONDS", 60),
         task_timeout=seconds("KPI_TASK_TIMEOUT_SECONDS", 3600),
+        deadline=seconds("KPI_DEADLINE_SECONDS", 43200),
         aws_conn_id=text("KPI_AWS_CONN_ID", "aws_default"),
         redshift_conn_id=text("KPI_REDSHIFT_CONN_ID", "redshift_default"),
         dbt_target=matching("KPI_DBT_TARGET", "prod", re.compile(r"\w+"), "a target of dbt_project/profiles.yml"),

@@ -40,6 +40,7 @@ def test_no_schedule(given):
         ("KPI_LISTING_WINDOW_DAYS", "a week"),
         ("KPI_RETRY_DELAY_SECONDS", "-1"),
         ("KPI_TASK_TIMEOUT_SECONDS", "1h"),
+        ("KPI_DEADLINE_SECONDS", "12 hours"),
         ("KPI_ALLOW_SMALLER_SNAPSHOTS", "maybe"),
         ("KPI_DBT_TARGET", "prod; rm"),
         ("KPI_ALERT_TOPIC_ARN", "alerts"),

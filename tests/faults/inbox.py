@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -40,3 +41,11 @@ class Inbox:
                 self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
                 body = json.loads(message["Body"])
                 found.append((body.get("Subject", ""), body["Message"]))
+
+    def wait(self, count: int, seconds: float = 60) -> list[tuple[str, str]]:
+        """`read` until so many messages have come, or the time is over."""
+        found, end = self.read(), time.monotonic() + seconds
+        while len(found) < count and time.monotonic() < end:
+            time.sleep(0.5)
+            found += self.read()
+        return found

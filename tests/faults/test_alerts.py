@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -202,8 +203,39 @@ def test_every_task_reports_its_failure_and_tries_again_with_backoff(faulty: Pip
             assert "model.streaming_kpis.genre_kpis_daily" in task.extra_context["dbt_node_config"]["depends_on"]
 
 
-def test_a_day_without_a_successful_run_is_noticed_by_an_alarm_from_outside() -> None:
-    """A deadline inside Airflow would be silent when Airflow itself is what does not run."""
+def test_a_run_that_has_not_succeeded_in_time_is_noticed(state_root: Path, tmp_path: Path) -> None:
+    """By Airflow's own scheduler and triggerer, a second after it was queued; its failure is a message of its own."""
+    stack = Stack(state_root / "late", settings={"KPI_DEADLINE_SECONDS": "1", "KPI_RETRIES": "0"})
+    try:
+        stack.up()
+        inbox = Inbox(stack.client_env())
+        stack.settings["KPI_ALERT_TOPIC_ARN"] = inbox.topic
+        (tmp_path / "streams.csv").write_text("user_id,track_id\n")
+        stack.put_raw(tmp_path)
+        stack.up(airflow=True)
+        page = stack.ui_address()
+        assert stack.run().state == "failed"
+        messages = dict(inbox.wait(2))
+    finally:
+        stack.down()
+    assert set(messages) == {
+        "streaming_kpis failed: land.streams",
+        "streaming_kpis has not succeeded within 1 second of being queued",
+    }
+    text = messages["streaming_kpis has not succeeded within 1 second of being queued"]
+    assert re.match(r"The run manual__\S+ was queued at 20\S+ and has not succeeded yet\.\n", text)
+    assert f"Look at it: {page}/dags/streaming_kpis/runs/manual__" in text and "docs/runbook.md" in text
+    assert "{{" not in text
+
+
+def test_no_run_is_late_where_nobody_asked_for_messages(faulty: Pipeline) -> None:
+    with environment(Tasks(faulty).environment(KPI_ALERT_TOPIC_ARN="")):
+        from kpi_pipeline import alerts, settings
+
+        assert alerts.deadline(settings.load()) is None
+
+
+def test_a_day_on_which_airflow_itself_is_down_is_noticed_by_an_alarm_from_outside() -> None:
     template = (REPOSITORY / "deploy" / "templates" / "alarms.yaml").read_text()
     alarm = template[template.index("NoRunSucceeded:") :].split("\n\n")[0]
     for line in ("MetricName: DAGDurationSuccess", "TreatMissingData: breaching", "Value: streaming_kpis"):
