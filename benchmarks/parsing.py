@@ -39,7 +39,9 @@ def main() -> None:
         env = {
             **os.environ,
             "AIRFLOW_HOME": home,
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
             "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+            "KPI_ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",  # with a deadline, as in production
             "PYTHONPATH": str(ROOT / "dags"),
             "PYTHONPYCACHEPREFIX": f"{home}/pycache",
         }

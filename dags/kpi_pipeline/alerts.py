@@ -33,7 +33,6 @@ def deadline(settings: Settings) -> DeadlineAlert | None:
     if not settings.alert_topic_arn:
         return None
     import pendulum
-    from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
     from airflow.sdk.configuration import conf
 
     late = f"has not succeeded within {pendulum.duration(seconds=settings.deadline.total_seconds()).in_words()}"
@@ -48,7 +47,7 @@ def deadline(settings: Settings) -> DeadlineAlert | None:
         name="A run succeeds",
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=settings.deadline,
-        callback=AsyncCallback(SnsNotifier, {"aws_conn_id": settings.aws_conn_id, **notification}),
+        callback=AsyncCallback("kpi_deadline.notify", {"aws_conn_id": settings.aws_conn_id, **notification}),
     )
 
 
