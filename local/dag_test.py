@@ -115,6 +115,9 @@ def _listener() -> Any:
         def _ended(self, kind: str, task: Any, **details: Any) -> None:
             seconds = time.monotonic() - self.started.get(task.task_id, time.monotonic())
             tell(kind, task=task.task_id, seconds=round(seconds, 1), **details)
+            # Cosmos collects all garbage after each dbt command. With all tasks in one process it would go through what dbt
+            # keeps of the last ones each time.
+            gc.freeze()
 
         @hookimpl
         def on_task_instance_running(self, previous_state: Any, task_instance: Any) -> None:
@@ -143,21 +146,6 @@ def _listener() -> Any:
     return Listener()
 
 
-def _keep_for_good() -> None:
-    """Take what stays until the end out of the garbage collector's sight.
-
-    Cosmos collects garbage after each dbt command. Airflow has a process for each task, which pays for that once; here
-    one process has all tasks, and would look at Airflow, dbt and the DAG anew each time.
-    """
-    import dbt.adapters.redshift
-    import dbt.cli.main  # noqa: F401
-    from dbt_common.events.functions import reset_metadata_vars
-
-    reset_metadata_vars()  # see plugins/preload.py
-    gc.collect()
-    gc.freeze()
-
-
 def run(dag_id: str, conf: dict | None) -> bool:
     """Run the DAG once and tell its end. Returns whether it succeeded."""
     tell("step", text="loading the DAG")
@@ -166,6 +154,7 @@ def run(dag_id: str, conf: dict | None) -> bool:
     from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.sdk import timezone
     from airflow.sdk.listener import get_listener_manager
+    from preload import preload  # of plugins/, where Airflow imports from
 
     manager = DagBundlesManager()
     manager.sync_bundles_to_db()
@@ -179,7 +168,7 @@ def run(dag_id: str, conf: dict | None) -> bool:
         tell("end", state="failed", reason=reason)
         return False
     get_listener_manager().add_listener(_listener())
-    _keep_for_good()
+    preload()
     dag_run = dag.test(logical_date=timezone.utcnow(), run_conf=conf)
     states = {task.task_id: str(task.state) for task in dag_run.get_task_instances()}
     tell("end", state=str(dag_run.state), reason="", tasks=states)

@@ -41,3 +41,20 @@ print(get_metadata_vars())
 """
     done = subprocess.run([sys.executable, "-c", code, str(PLUGINS / "preload.py")], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("{'RUN_ID': 'the run'}\n", "")
+
+
+def test_what_was_prepared_before_the_fork_is_not_prepared_again_by_the_task():
+    """A task's process loads the plugins anew."""
+    code = """
+import gc, runpy, sys
+sys.argv = ["airflow", "worker"]
+counts = []
+for _ in range(2):
+    runpy.run_path(sys.orig_argv[-1])
+    counts.append(gc.get_freeze_count())
+    kept = [list() for _ in range(1000)]
+from dbt.contracts.project import Project
+print(counts[0] > 10_000, counts[0] == counts[1], Project.json_schema.cache_info().currsize > 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(PLUGINS / "preload.py")], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True True True\n", "")
