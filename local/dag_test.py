@@ -115,8 +115,8 @@ def _listener() -> Any:
         def _ended(self, kind: str, task: Any, **details: Any) -> None:
             seconds = time.monotonic() - self.started.get(task.task_id, time.monotonic())
             tell(kind, task=task.task_id, seconds=round(seconds, 1), **details)
-            # Cosmos collects all garbage after each dbt command. With all tasks in one process it would go through what dbt
-            # keeps of the last ones each time.
+            # Cosmos collects all garbage after each dbt command: with all tasks in one process it would go through what
+            # dbt keeps of the last ones each time.
             gc.freeze()
 
         @hookimpl
