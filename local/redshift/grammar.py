@@ -49,7 +49,9 @@ def postgres_type(text: str) -> str:
     if name in DEFAULT_LENGTHS:
         return DEFAULT_LENGTHS[name]
     base, length = re.fullmatch(r"([^(]*?)\s*(\(.*\))?(?: with(?:out)? time zone)?", name).groups()  # type: ignore[union-attr]
-    limit, size = LIMITS.get(base, 0), re.match(r"\(\s*(\d+)", length or "")
+    limit, size = LIMITS.get(base, 0), re.match(r"\(\s*(\d+)(?:\s*,\s*(\d+))?", length or "")
+    if limit == 38 and size and size[2] and int(size[1]) <= limit and int(size[2]) > int(size[1]):
+        raise RedshiftError(f"NUMERIC scale {size[2]} must be between 0 and precision {size[1]}", "22023")
     if limit and size and int(size[1]) > limit:
         if limit == 38:
             raise RedshiftError(f"NUMERIC precision {size[1]} must be between 1 and {limit}", "22023")
@@ -90,6 +92,7 @@ class Parser(RedshiftParser):
         "ARRAY": lambda arguments: exp.Array(expressions=arguments),
         "COLLATE": lambda arguments: exp.Collate(this=arguments[0], expression=arguments[-1]),
     }
+    TYPE_LITERAL_PARSERS: ClassVar = {kind: lambda self, this, kind: typed_literal(this, kind) for kind in exp.DType}
     FUNCTION_PARSERS: ClassVar = {name: RedshiftParser.FUNCTION_PARSERS[name] for name in KEPT_PARSERS}
     CONSTRAINT_PARSERS: ClassVar = {
         **RedshiftParser.CONSTRAINT_PARSERS,
@@ -108,6 +111,16 @@ class Parser(RedshiftParser):
         has_numbers = self._match(TokenType.L_PAREN, advance=False)
         start, increment = self._parse_wrapped_csv(self._parse_bitwise) if has_numbers else (None, None)
         return exp.GeneratedAsIdentityColumnConstraint(this=True, start=start, increment=increment)
+
+
+def typed_literal(value: exp.Expression, kind: exp.DataType) -> exp.Expression:
+    """DATE '2020-01-31' in what was read of '2020-01-31' and all that follows it, such as ::timestamp."""
+    literal = next(node for node in value.walk(bfs=False) if isinstance(node, exp.Literal))
+    typed = exp.Cast(this=literal.copy(), to=kind)
+    if literal is value:
+        return typed
+    literal.replace(typed)
+    return value
 
 
 class Generator(RedshiftGenerator):

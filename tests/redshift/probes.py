@@ -620,10 +620,12 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select cast(1.5 as float), 2.5::real, cast('1e3' as double precision)", [(1.5, 2.5, 1000.0)]),
         ("select cast('Fourscore and seven' as varchar(5)), 'City of South San Francisco'::char(20)", [("Fours", "City of South San Fr")]),
         ("select varchar from (select cast('Fourscore and seven' as varchar(5)))", "Fours"),
+        ("select nvl(1, 1), date '2020-01-31'::timestamptz, timestamp '2020-01-31 10:00'::date + 1", [(1, when("2020-01-31 00:00:00+00:00"), dt.date(2020, 2, 1))]),
     ],
     ("refused: formats and casts", "r_CAST_function.html"): [
         ("select 'abc'::int", Refusal("22P02", "invalid input syntax for integer: \"abc\"")),
         ("select coalesce(null, 'Amazon Redshift', 12)", Refusal("22P02", "invalid input syntax for integer: \"Amazon Redshift\"")),
+        ("select 1::numeric(10, 11)", Refusal("22023", "NUMERIC scale 11 must be between 0 and precision 10")),
     ],
     ("conditional expressions", "r_NVL_function.html"): [
         ("select coalesce(null, 12, null), coalesce(null, 'Amazon Redshift', null)", [(12, "Amazon Redshift")]),
