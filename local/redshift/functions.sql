@@ -8,8 +8,8 @@ create schema pg_postgres;
 grant usage on schema pg_postgres, pg_redshift to public;
 update pg_proc set pronamespace = 'pg_postgres'::regnamespace
 where pronamespace = 'pg_catalog'::regnamespace and (proname not in (select name from pg_redshift.functions)
-  or proname in ('concat', 'json_array_length', 'json_extract_path_text', 'regexp_count', 'regexp_instr', 'regexp_replace',
-    'regexp_substr', 'split_part', 'to_char', 'to_date', 'to_timestamp', 'version')
+  or proname in ('cbrt', 'concat', 'json_array_length', 'json_extract_path_text', 'quote_literal', 'regexp_count',
+    'regexp_instr', 'regexp_replace', 'regexp_substr', 'split_part', 'to_char', 'to_date', 'to_timestamp', 'version')
   or proname = 'avg' and proargtypes[0] in (20, 21, 23)
   or proname = 'sum' and proargtypes[0] in (20, 700)
   -- These have double precision as their result, whatever their argument is
@@ -188,7 +188,7 @@ create function pg_redshift.date_part(part text, moment timestamp) returns int i
     when 'microseconds' then mod(extract(microseconds from moment), 1000000)
     else floor(pgdate_part(part, moment)) end;
 create function pg_redshift.date_part(part text, moment timestamptz) returns float8 immutable strict parallel safe
-  return pg_redshift.date_part(part, moment at time zone 'UTC');
+  return case when part like 'timezone%' then date_part(part, moment) else pg_redshift.date_part(part, moment at time zone 'UTC') end;
 create function pg_redshift.date_part(part text, moment time) returns int immutable strict parallel safe
   return pg_redshift.date_part(part, date '2000-01-01' + moment);
 create function pg_redshift.date_part(part text, moment timetz) returns int immutable strict parallel safe
@@ -200,6 +200,10 @@ create function date_part_year(text) returns int stable strict parallel safe ret
 create function trunc(timestamp) returns date immutable strict parallel safe return $1::date;
 create function trunc(float8, int) returns float8 immutable strict parallel safe return trunc($1::numeric, $2)::float8;
 create function round(float8, int) returns float8 immutable strict parallel safe return round($1::numeric, $2)::float8;
+-- The root that PostgreSQL gives may be off in its last digit, which one step of Newton's corrects
+create function cbrt(float8) returns float8 immutable strict parallel safe language sql
+  as $$ select root - case when root = 0 then 0 else (root * root * root - $1) / (3 * root * root) end
+    from (select pg_postgres.cbrt($1) as root) near $$;
 create function last_day(timestamp) returns date immutable strict parallel safe
   return (date_trunc('month', $1) + interval '1 month')::date - 1;
 create function add_months(timestamp, bigint) returns timestamp immutable strict parallel safe
@@ -220,6 +224,8 @@ create function convert_timezone(target text, moment timestamptz) returns timest
 -- TO_CHAR names the zone of the session also for a time without one, and the currency symbol is a dollar
 create function to_char(timestamp, text) returns text stable strict parallel safe
   return pg_postgres.to_char($1 at time zone current_setting('timezone'), $2);
+create function to_char(timestamptz, text) returns text stable strict parallel safe return pg_postgres.to_char($1, $2);
+create function to_char(interval, text) returns text stable strict parallel safe return pg_postgres.to_char($1, $2);
 create function to_char(numeric, text) returns text stable strict parallel safe return pg_postgres.to_char($1,
   case when $2 like '%"%' then $2 else pg_postgres.regexp_replace($2, '(?<!p)l', '"$"', 'gi') end);
 create function to_char(float8, text) returns text stable strict parallel safe return to_char($1::numeric, $2);
@@ -265,6 +271,8 @@ create function len(text) returns int immutable strict parallel safe return leng
 create function charindex(text, text) returns int immutable strict parallel safe return strpos($2, $1);
 create function octetindex(text, text) returns int immutable strict parallel safe
   return case when strpos($2, $1) = 0 then 0 else octet_length(left($2, strpos($2, $1) - 1)) + 1 end;
+create function quote_literal(text) returns text immutable strict parallel safe
+  return '\'' || replace(replace($1, '\\', '\\\\'), '\'', '\'\'') || '\'';
 create function replicate(text, int) returns text immutable strict parallel safe return repeat($1, $2);
 create function strtol(text, int) returns bigint immutable strict language plpgsql as $$
 declare
@@ -347,7 +355,7 @@ create function json_extract_path_text(text, variadic text[]) returns text immut
 create function json_array_length(text) returns int immutable strict parallel safe language sql
   as $$ select pg_postgres.json_array_length($1::pg_postgres.json) $$;
 create function json_extract_array_element_text(text, int) returns text immutable strict parallel safe language sql
-  as $$ select $1::pg_postgres.json operator(pg_catalog.->>) $2 $$;
+  as $$ select $1::pg_postgres.json operator(pg_catalog.->>) case when $2 >= 0 then $2 end $$;
 
 -- The log of the loads, which is not transactional; see load.py
 create function pg_redshift.load_log(kind text) returns setof pg_postgres.json stable security definer language sql as $$
@@ -370,6 +378,7 @@ create function pg_redshift.as_timestamp(date) returns timestamp immutable paral
 do $$
 declare
   known record;
+  name text;
   kind text;
   sign text;
   number int := 0;
@@ -390,7 +399,7 @@ begin
   for known in select oid, proname as name, pronargs, pg_postgres.pg_get_function_arguments(oid) as arguments,
       pg_postgres.pg_get_function_result(oid) as result
     from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proargtypes[0] = 25 and proname in ('left', 'right',
-      'substring', 'split_part', 'len', 'length', 'lower', 'upper', 'initcap', 'replace', 'strpos', 'lpad', 'rpad', 'ltrim',
+      'ascii', 'octet_length', 'quote_literal', 'repeat', 'substring', 'split_part', 'len', 'length', 'lower', 'upper', 'initcap', 'replace', 'strpos', 'lpad', 'rpad', 'ltrim',
       'rtrim', 'btrim', 'reverse', 'translate', 'regexp_substr', 'regexp_replace', 'regexp_instr', 'regexp_count', 'to_date',
       'to_timestamp')
   loop
@@ -398,6 +407,12 @@ begin
       execute pg_postgres.format('create function pg_catalog.%I(%s) returns %s stable parallel safe return pg_catalog.%1$I($1::text%4$s)',
         known.name, pg_postgres.regexp_replace(known.arguments, '\\mtext\\M', kind), known.result,
         (select pg_postgres.string_agg(', $' || n, '' order by n) from generate_series(2, known.pronargs) n));
+    end loop;
+  end loop;
+  -- Integers are whole, and stay integers (r_FLOOR.html)
+  foreach name in array '{ceil,ceiling,floor,round,trunc}'::text[] loop
+    foreach kind in array '{int2,int4,int8}'::text[] loop
+      execute pg_postgres.format('create function pg_catalog.%I(%s) returns %2$s immutable parallel safe return $1', name, kind);
     end loop;
   end loop;
   foreach kind in array '{int4,int8,numeric,float8,date,timestamp,timestamptz}'::text[] loop

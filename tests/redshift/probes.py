@@ -186,6 +186,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select extract(timezone_hour from timetz '1.12.1997 07:37:16.00 PDT')", -7),
         ("select extract(century from timestamp '2000-12-16 12:21:13'), extract(century from timestamp '2001-12-16'), extract(decade from timestamp '2010-02-16 20:38:40'), extract(mil from timestamp '2000-12-16')", [(20, 21, 202, 2)]),
         ("select extract(day from caldate), extract(dow from caldate), extract(epoch from caldate), extract(week from caldate), extract(yearday from caldate) from days", [(31, 3, 1230681600, 1, 366)]),
+        ("select extract(timezone from timestamptz '2020-01-01 00:00+05'), extract(timezone_hour from timestamptz '2020-01-01 00:00+05')", [(0, 0)]),
     ],
     ("date and time", "r_DATE_TRUNC.html"): [
         ("select date_trunc('week', sold) from sales where id = 1", when("2024-01-29")),
@@ -298,6 +299,8 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select to_hex(2147676847), to_hex(255::bigint)", [("8002f2af", "ff")]),
         ("select 'a' || null, null || 'a'", [(None, None)]),
         (r"select 'it''s', 'tab\there', $$a'b$$", [("it's", 'tab\there', "a'b")]),
+        (r"select quote_literal('it''s'), quote_literal('a\\b'), quote_literal(5)", [("'it''s'", r"'a\\b'", "'5'")]),
+        ("select repeat(1, 3), octet_length(12), ascii(65)", [("111", 2, 54)]),
     ],
     ("regular expressions", "REGEXP_REPLACE.html"): [
         ("select regexp_replace('a1b2', '[0-9]', '#'), regexp_replace('a1', '[0-9]')", [("a#b#", "a")]),
@@ -319,6 +322,8 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select 7 / 2, 7.0 / 2, 7 / 2.0::float, -7 / 2, 5 / 10", [(3, Decimal("3.5"), 3.5, -3, 0)]),
         ("select 2 + 3 * 4, (2 + 3) * 4, -2 - -3, 10 - 4 - 3", [(14, 20, 1, 3)]),
         ("select sum(qty) / count(*), sum(qty)::float / count(*) > 19.5 from winsales", [(19, True)]),
+        ("select cbrt(27), cbrt(0.125), cbrt(2), cbrt(0)", [(3.0, 0.5, 1.2599210498948732, 0.0)]),
+        ("select floor(7) / 2, ceil(7) / 2, round(7) / 2, trunc(7) / 2, floor(7::bigint) / 2", [(3, 3, 3, 3, 3)]),
     ],
     ("aggregates", "c_Aggregate_Functions.html"): [
         ("select avg(amount), avg(ratio), sum(amount), count(amount), count(*) from sales", [(15, 2.0, 30, 2, 3)]),
@@ -609,6 +614,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select to_char(12454.8, '99G999D9'), to_char(5, '009'), to_char(0.5, 'FM990.00'), to_char(1234, '9,999')", [(" 12,454.8", " 005", "0.50", " 1,234")]),
         ("select to_char(date '2024-03-05', 'YYYY-MM'), to_char(date '2024-03-05', 'IYYY-IW'), to_char(date '2024-03-05', 'Day'), to_char(date '2024-03-05', 'Q'), to_char(date '2024-03-05', 'D')", [("2024-03", "2024-10", "Tuesday  ", "1", "3")]),
         ("select to_number('12,454.8-', '99G999D9S'), to_number('12.345', '99D999')", [(Decimal("-12454.8"), Decimal("12.345"))]),
+        ("select to_char(timestamptz '2020-01-05 10:00+00', 'YYYY-MM-DD HH24:MI TZ'), to_char(interval '15h 2m 12s', 'HH24:MI:SS')", [("2020-01-05 10:00 UTC", "15:02:12")]),
     ],
     ("formats and casts", "r_CAST_function.html"): [
         ("select cast(162.00 as integer), convert(integer, 162.4), cast(2008 as char(4)), cast(109.652 as decimal(4,1))", [(162, 162, "2008", Decimal("109.7"))]),
@@ -688,6 +694,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select json_extract_path_text('{\"f2\":{\"f3\":1},\"f4\":{\"f5\":99,\"f6\":\"star\"}}','f4', 'f6'), json_extract_path_text('{\"f2\":', 'f4', true), json_extract_path_text('{\"a\":1}', 'b')", [("star", None, None)]),
         ("select json_extract_array_element_text('[111,112,113]', 2), json_extract_array_element_text('[\"a\",[\"b\",1]', 1, true), json_extract_array_element_text('[111]', 5)", [("113", None, None)]),
         ("select is_valid_json('{\"a\":2}'), is_valid_json('{\"a\":{\"b\":2}'), is_valid_json_array('[1,2]'), is_valid_json_array('{}'), is_valid_json('[1]')", [(True, False, True, False, False)]),
+        ("select json_extract_array_element_text('[111,112]', -1)", None),
     ],
     ("refused: aggregates", "r_LISTAGG.html"): [
         ("select listagg(sellerid) within group (order by dateid) as sellers, listagg(dateid) within group (order by sellerid) as dates from winsales", Refusal(UNSUPPORTED, "within group ORDER BY clauses for aggregate functions must be the same")),
