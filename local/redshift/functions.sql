@@ -10,7 +10,7 @@ update pg_proc set pronamespace = 'pg_postgres'::regnamespace
 where pronamespace = 'pg_catalog'::regnamespace and (proname not in (select name from pg_redshift.functions)
   or proname in ('cbrt', 'concat', 'json_array_length', 'json_extract_path_text', 'quote_literal', 'regexp_count',
     'regexp_instr', 'regexp_replace', 'regexp_substr', 'split_part', 'to_char', 'to_date', 'to_timestamp', 'version')
-  or proname = 'avg' and proargtypes[0] in (20, 21, 23)
+  or proname = 'avg' and proargtypes[0] in (20, 21, 23, 1700)
   or proname = 'sum' and proargtypes[0] in (20, 700)
   -- These have double precision as their result, whatever their argument is
   or proname ~ '^(stddev|var)' and proargtypes[0] in (20, 21, 23, 1700)
@@ -53,7 +53,7 @@ create function pg_redshift.no_text(bool) returns text stable parallel safe
   return pg_redshift.fail('42846', 'cannot cast type boolean to character varying');
 update pg_cast set castfunc = 'pg_redshift.no_text'::regproc where castsource = 16 and casttarget in (25, 1042, 1043);
 
--- AVG of integers is an integer (r_AVG.html)
+-- AVG of integers is an integer, and that of decimals has their scale (r_AVG.html)
 create function pg_redshift.avg_result(state int8[]) returns int8 language sql immutable strict parallel safe
   as $$ select case when $1[1] > 0 then $1[2] / $1[1] end $$;
 create function pg_redshift.avg_add(state int8[], value int8) returns int8[] language plpgsql immutable strict parallel safe
@@ -61,6 +61,11 @@ create function pg_redshift.avg_add(state int8[], value int8) returns int8[] lan
 create aggregate avg(int2) (sfunc = int2_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 create aggregate avg(int4) (sfunc = int4_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 create aggregate avg(int8) (sfunc = pg_redshift.avg_add, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
+create function pg_redshift.avg_result(state numeric[]) returns numeric language sql immutable strict parallel safe
+  as $$ select case when $1[1] > 0 then trunc($1[2] / $1[1], pg_postgres.scale($1[2])) end $$;
+create function pg_redshift.avg_add(state numeric[], value numeric) returns numeric[] language plpgsql immutable strict
+  parallel safe as $$ begin return array[state[1] + 1, state[2] + value]; end $$;
+create aggregate avg(numeric) (sfunc = pg_redshift.avg_add, stype = numeric[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 
 -- SUM of integers is an integer, too (r_SUM.html)
 create aggregate sum(int8) (sfunc = int8pl, stype = int8, combinefunc = int8pl, parallel = safe);

@@ -339,6 +339,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select any_value(sellerid) in (1,2,3,4) from winsales", True),
         ("select sum(distinct qty), avg(distinct qty), count(all qty), max(distinct qty) from winsales", [(115, 23, 11, 40)]),
         ("select buyerid, sum(qty) from winsales group by buyerid having sum(qty) > 70 order by 2 desc", [("a         ", 80)]),
+        ("select avg(price), avg(price * amount), avg(ratio) from sales", [(Decimal("1.87"), Decimal("31.25"), 2.0)]),
     ],
     ("aggregates", "r_LISTAGG.html"): [
         ("select listagg(region, ',') within group (order by id desc) from sales", "south,north,north"),
