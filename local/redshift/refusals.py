@@ -19,8 +19,8 @@ from .words import words
 ON_TABLES = "Specified types or functions (one per INFO message) not supported on Redshift tables."
 CORRELATED = "This type of correlated subquery pattern is not supported due to internal error"
 NEEDS_FRAME = set(
-    "avg bit_and bit_or bool_and bool_or count first_value last_value max min nth_value stddev stddev_pop stddev_samp "
-    "sum var_pop var_samp variance".split()
+    "avg bit_and bit_or bool_and bool_or count first_value last_value max min nth_value ratio_to_report stddev "
+    "stddev_pop stddev_samp sum var_pop var_samp variance".split()
 )
 COLLECTING = {"listagg", "median", "percentile_cont"}
 # A word of a grammar that is PostgreSQL's, or that sqlglot knows of other databases, and those that have to follow it;
@@ -284,13 +284,19 @@ def check_cte(node: exp.CTE) -> None:
         raise syntax_error(node.this.key, node)
     with_ = node.parent
     refers = any(table.name.lower() == node.alias.lower() for table in node.this.find_all(exp.Table))
-    if with_ and with_.args.get("recursive") and refers and not node.args["alias"].columns:
+    if not (with_ and with_.args.get("recursive") and refers):
+        return
+    if not node.args["alias"].columns:
         message = f'recursive common table expression "{node.alias}" needs a list of its columns'
         raise RedshiftError(message, SYNTAX_ERROR)
+    if isinstance(node.this, exp.SetOperation) and node.this.args.get("distinct"):
+        raise RedshiftError(f'recursive common table expression "{node.alias}" needs UNION ALL', SYNTAX_ERROR)
 
 
 def check_statement(tree: exp.Expression) -> None:
-    """Rules of DELETE and MERGE."""
+    """Rules of INSERT, DELETE and MERGE."""
+    if isinstance(tree, exp.Insert) and tree.args.get("with_"):
+        raise syntax_error("insert")
     if isinstance(tree, exp.Delete) and tree.this and tree.this.alias:
         raise syntax_error("as", tree.this.args["alias"])
     if isinstance(tree, exp.Merge):

@@ -175,6 +175,8 @@ class Rewriter:
         if order:
             value, part = order.expressions[0].this, arguments[0]
             is_descending = bool(order.expressions[0].args.get("desc"))
+        if part.is_number and not 0 <= float(part.sql()) <= 1:
+            raise RedshiftError(f"percentile value {part.sql()} is not between 0 and 1", "22003")
         if name == "percentile_disc" and window:
             self.replace_by_list(outer, window, name, value, part, exp.convert(is_descending))
         elif name != "percentile_disc":

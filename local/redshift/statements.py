@@ -126,8 +126,10 @@ def alter_table(text: str, body: str) -> Statement:
         if not re.search(r"\stype\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)$", change, re.I):
             raise RedshiftError("ALTER COLUMN TYPE is only supported for the size of a VARCHAR", NOT_SUPPORTED)
         return outside_transaction(text, body, "ALTER TABLE ALTER COLUMN")
-    if words[0] not in ("DROP", "RENAME", "OWNER", "SET"):
-        raise RedshiftError(f'syntax error at or near "{tokens[0].text}"', SYNTAX_ERROR)
+    if words[0] not in ("DROP", "RENAME", "OWNER"):
+        raise RedshiftError(f'syntax error at or near "{tokens[words[0] == "SET"].text}"', SYNTAX_ERROR)
+    if "IF" in words[:3]:
+        raise RedshiftError('syntax error at or near "exists"', SYNTAX_ERROR)
     return passed(text, body)
 
 
@@ -163,6 +165,8 @@ def copy(text: str, body: str) -> Statement:
 
 def truncate(text: str, body: str) -> Statement:
     """TRUNCATE commits the transaction in which it runs (r_TRUNCATE.html)."""
+    if not (found := re.match(rf"truncate\s+(?:table\s+)?{NAME}\s*(\S*)", body, re.I)) or found[1]:
+        raise RedshiftError(f'syntax error at or near "{found[1] if found else body}"', SYNTAX_ERROR)
 
     def run(session: Session) -> str:
         session.query(body)

@@ -528,7 +528,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     + [("create table made (a int[])", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "integer[]".'))],
     ("refused: statements", "c_unsupported-postgresql-features.html"): refusals(
         UNSUPPORTED,
-        ("create index i on sales (id)", 'SQL command "create index i on sales (id)" not supported.'),
+        ("create index i on sales (id)", 'SQL command "create index i on sales (id)" not supported on Redshift tables.'),
         ("create sequence s", 'SQL command "create sequence s" not supported.'),
         ("create extension x", 'SQL command "create extension x" not supported.'),
         ("create domain d as int", 'SQL command "create domain d as int" not supported.'),
@@ -702,6 +702,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ],
     ("refused: aggregates", "r_MEDIAN.html"): [
         ("select percentile_cont(0.5) within group (order by qty), percentile_cont(0.25) within group (order by qty desc), percentile_disc(0.25) within group (order by qty) from winsales", Refusal(UNSUPPORTED, "within group ORDER BY clauses for aggregate functions must be the same")),
+        ("select percentile_cont(1.5) within group (order by qty) from winsales", Refusal("22003", "percentile value 1.5 is not between 0 and 1")),
     ],
     ("aggregates", "r_GROUP_BY_aggregation-extensions.html"): [
         ("select trim(category), trim(product), sum(cost) as total from orders group by grouping sets(category, product) order by 3, 1, 2", [(None, "mouse", 50), ("cellphones", None, 1610), (None, "smartphone", 1610), (None, "laptop", 2050), ("computers", None, 2100)]),
@@ -714,6 +715,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ("refused: window functions", "c_Window_functions.html"): [
         ("select last_value(qty) over (order by salesid) from winsales", Refusal(UNSUPPORTED, "Aggregate window functions with an ORDER BY clause require a frame clause")),
         ("select nth_value(qty, 2) over (order by salesid) from winsales", Refusal(UNSUPPORTED, "Aggregate window functions with an ORDER BY clause require a frame clause")),
+        ("select ratio_to_report(qty) over (order by salesid) from winsales", Refusal(UNSUPPORTED, "Aggregate window functions with an ORDER BY clause require a frame clause")),
     ],
     ("queries", "r_SELECT_synopsis.html"): [
         ("select qty as clicks, sellerid as impressions, clicks / impressions as probability, round(100 * probability, 1) as percentage from winsales where salesid = 30003", [(15, 3, 5, Decimal("500.0"))]),
@@ -801,6 +803,8 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ],
     ("refused: queries", "r_WITH_clause.html"): [
         ("with w1 as (select * from w2), w2 as (select * from w1) select * from users", Refusal("42P01", "relation \"w2\" does not exist")),
+        ("with a as (select 1 as x) insert into sales (id) select x from a", Refusal(SYNTAX, 'syntax error at or near "insert"')),
+        ("with recursive n(i) as (select 1 union select i + 1 from n where i < 3) select * from n", Refusal(SYNTAX, 'recursive common table expression "n" needs UNION ALL')),
     ],
     ("refused: not in the stand-in", "r_FROM_clause-pivot-unpivot-examples.html"): [
         ("select * from (select partname, price from part) pivot (avg(price) for partname in ('prop', 'rudder', 'wing'))", Refusal(UNSUPPORTED, "the local Redshift does not have PIVOT and UNPIVOT; Redshift does")),
@@ -952,6 +956,16 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select nvl(firstname, 'x') from users where email regexp 'a'", Refusal(SYNTAX, 'syntax error at or near "regexp"')),
         ("select email is json from users", Refusal(SYNTAX, 'syntax error at or near "json"')),
         ("create table made (a nosuchtype)", Refusal(NO_TYPE, 'type "nosuchtype" does not exist')),
+        ("select max(id) from sales where max(id) > 1", Refusal("42803", "aggregates not allowed in WHERE clause")),
+        ("select id from sales group by max(id)", Refusal("42803", "aggregates not allowed in GROUP BY clause")),
+        ("select sum(max(id)) from sales", Refusal("42803", "aggregate function calls may not have nested aggregate or window function")),
+        ("select s.id from sales s full join other o on s.id < o.id", Refusal(UNSUPPORTED, "FULL JOIN is only supported with merge-joinable join conditions")),
+        ("select date_trunc('dow', timestamp '2008-09-03')", Refusal("22023", 'timestamp units "dow" not recognized')),
+        (("create table filled (a int not null)", "insert into filled values (null)"), Refusal("23502", "Cannot insert a NULL value into column a")),
+        ("alter table filled set schema public", Refusal(SYNTAX, 'syntax error at or near "schema"')),
+        ("alter table filled drop column if exists a", Refusal(SYNTAX, 'syntax error at or near "exists"')),
+        ("truncate filled, other", Refusal(SYNTAX, 'syntax error at or near ","')),
+        ("truncate filled cascade", Refusal(SYNTAX, 'syntax error at or near "cascade"')),
     ],
     ("settings", "cm_chap_ConfigurationRef.html"): [
         ("show query_group", "unset"),
