@@ -96,15 +96,32 @@ from pg_redshift.load_log('load_history') line, json_to_record(line) as x(user_i
   error_count bigint);
 grant select on sys_load_error_detail, sys_load_detail, sys_load_history to public;
 
+create function current_user_id() returns int stable parallel safe
+  return (select oid::int from pg_roles where rolname = current_user);
+create function pg_get_cols(text) returns setof record language sql stable as $$
+  select nspname, relname, attname, format_type(atttypid, atttypmod)::varchar, attnum::int from pg_attribute
+  join pg_class c on c.oid = attrelid join pg_namespace n on n.oid = relnamespace
+  where attrelid = pg_postgres.to_regclass($1) and attnum > 0 and not attisdropped order by attnum $$;
 create function pg_get_late_binding_view_cols() returns setof record language sql stable
   as $$ select null::name, null::name, null::name, null::varchar, null::int where false $$;
+
+-- The rows of a table: PostgreSQL's estimate where there are enough of them to have one
+create function pg_redshift.row_count(id regclass) returns bigint language plpgsql stable security definer as $$
+declare
+  number bigint := (select reltuples from pg_class where oid = id);
+begin
+  if number < 1000 then
+    execute 'select count(*) from ' || id into number;
+  end if;
+  return number;
+end $$;
 
 -- The SVV views, over the tables and views of users
 create view pg_redshift.relations as
 select c.oid, current_database()::varchar as database_name, n.nspname::varchar as schema_name, c.relname::varchar as table_name,
   (case c.relkind when 'r' then 'TABLE' else 'VIEW' end)::varchar as table_type,
   array_to_string(c.relacl, '|')::varchar as acl, obj_description(c.oid, 'pg_class')::varchar as remarks,
-  pg_get_userbyid(c.relowner)::varchar as owner, a.*, greatest(c.reltuples, 0)::numeric(38,0) as rows
+  pg_get_userbyid(c.relowner)::varchar as owner, a.*, (case c.relkind when 'r' then pg_redshift.row_count(c.oid) end)::numeric(38,0) as rows
 from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_redshift.table_attributes a on a.table_id = c.oid
 where c.relkind in ('r', 'v') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_redshift', 'pg_postgres')
   and c.relpersistence <> 't';
@@ -118,7 +135,7 @@ select database_name as database, schema_name as schema, oid::int as table_id, t
   0::numeric(5,2) as unsorted, 0::numeric(5,2) as stats_off, rows as tbl_rows, null::numeric(19,2) as skew_sortkey1,
   null::numeric(19,2) as skew_rows, rows as estimated_visible_rows, null::varchar as risk_event,
   null::smallint as vacuum_sort_benefit
-from pg_redshift.relations where table_type = 'TABLE';
+from pg_redshift.relations where rows > 0;  -- an empty table is not shown
 create view svv_redshift_databases as
 select datname::varchar as database_name, datdba::int as database_owner, 'local'::varchar as database_type,
   array_to_string(datacl, '|')::varchar as database_acl, null::varchar as database_options,

@@ -102,6 +102,7 @@ class Parser(RedshiftParser):
     }
     NO_PAREN_FUNCTION_PARSERS: ClassVar = {
         **{name: read for name, read in RedshiftParser.NO_PAREN_FUNCTION_PARSERS.items() if name != "IF"},
+        "CURRENT_USER_ID": lambda self: exp.Anonymous(this="current_user_id"),
         "SYSDATE": lambda self: exp.Anonymous(this="sysdate"),
         "APPROXIMATE": lambda self: self._parse_function(),  # exact is one of the answers that it may give
     }

@@ -294,7 +294,9 @@ def check_cte(node: exp.CTE) -> None:
 
 
 def check_statement(tree: exp.Expression) -> None:
-    """Rules of INSERT, DELETE and MERGE."""
+    """Rules of INSERT, UPDATE, DELETE and MERGE."""
+    if isinstance(tree, exp.Update) and any(isinstance(item.this, exp.Tuple) for item in tree.expressions):
+        raise syntax_error("(")
     if isinstance(tree, exp.Insert) and tree.args.get("with_"):
         raise syntax_error("insert")
     if isinstance(tree, exp.Delete) and tree.this and tree.this.alias:
@@ -305,8 +307,13 @@ def check_statement(tree: exp.Expression) -> None:
             raise syntax_error(target.alias, target.args["alias"])
         if tree.args.get("with_"):
             raise syntax_error("merge")
-        matched = {bool(when.args.get("matched")) for when in tree.args["whens"].expressions}
-        if matched != {True, False}:
+        whens = tree.args["whens"].expressions
+        for when in whens:
+            nothing = when.args["then"].name == "DO NOTHING"
+            for word, found in (("and", when.args.get("condition")), ("by", when.args.get("source")), ("do", nothing)):
+                if found:
+                    raise syntax_error(word)
+        if [bool(when.args.get("matched")) for when in whens] != [True, False]:
             raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
         source = tree.args["using"]
         if any(t.name == target.name and t.db == target.db for t in source.find_all(exp.Table) if t is not source):

@@ -22,7 +22,7 @@ SYNONYMS = {
     "date_part": "pgdate_part",
     "grouping_id": "grouping",
 }
-REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
+REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "CURRENT_USER_ID", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
 DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVARCHAR BPCHAR DECIMAL".split()}
 
 
@@ -148,6 +148,12 @@ class Rewriter:
             mark = detach(window)
             whole = call("nullif", window, exp.Literal.number(0))
             self.replace(mark, exp.paren(exp.Div(this=value, expression=whole), copy=False), name)
+        elif name in ("current_setting", "set_config") and arguments and arguments[0].name.lower() in words("settings"):
+            arguments[0].replace(exp.Literal.string(f"redshift.{arguments[0].name}"))
+            self.changed = True
+            if name == "current_setting":
+                value = call("nullif", call(name, node.expressions[0], exp.true()), exp.Literal.string(""))
+                self.replace(node, call("coalesce", value, exp.Literal.string("unset")), name)
         elif name.startswith("json_") and isinstance(arguments[-1], exp.Boolean):  # null_if_invalid
             flag = arguments.pop()
             if flag.this:

@@ -197,7 +197,8 @@ def analyze(text: str, body: str) -> Statement:
 
 def setting(text: str, body: str) -> Statement:
     """SET, SHOW and RESET: Redshift's own settings are kept and have no effect."""
-    verb, name, rest = re.match(r"(\w+)\s+(\w+|\"\w+\")?(.*)", body, re.S).groups()  # type: ignore[union-attr]
+    scope = r"((?:local|session)\s+(?=\w+\s*(?:=|to\b)))?"
+    verb, local, name, rest = re.match(rf'(\w+)\s+{scope}(\w+|"\w+")?(.*)', body, re.S | re.I).groups()  # type: ignore[union-attr]
     verb, name = verb.lower(), (name or "").strip('"').lower()
     if verb == "show" and name in SHOW_OBJECTS:
         return show_objects(text, name, rest)
@@ -210,9 +211,11 @@ def setting(text: str, body: str) -> Statement:
         if verb == "show":
             value = f"nullif(current_setting('redshift.{name}', true), '')"
             return Statement(text, f"select coalesce({value}, 'unset') as {name}")
-        return Statement(text, f"{verb} redshift.{name}{rest}")
+        return Statement(text, f"{verb} {local or ''}redshift.{name}{rest}")
     if verb == "show" and name == "server_version":
         return Statement(text, "select '8.0.2' as server_version")
+    if verb == "show" and name == "statement_timeout":  # PostgreSQL shows its unit
+        return Statement(text, f"select setting as {name} from pg_catalog.pg_settings where name = '{name}'")
     if name not in words("shared_settings"):
         raise RedshiftError(f'unrecognized configuration parameter "{name}"', "42704")
     return passed(text, body)

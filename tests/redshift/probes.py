@@ -852,7 +852,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select count(*) from listing where price = '28.050'::varchar", 1),
     ],
     ("tables", "r_ALTER_TABLE_examples_basic.html"): [
-        (("create table inventory (inv_date_sk int4 not null, inv_warehouse_sk int4 not null, a int encode lzo) diststyle even", "alter table inventory alter diststyle key distkey inv_warehouse_sk", "alter table inventory alter compound sortkey (inv_date_sk, inv_warehouse_sk)", "alter table inventory alter column a encode az64, alter column inv_date_sk encode zstd", "select \"table\", diststyle, sortkey1, sortkey_num from svv_table_info where \"table\" = 'inventory'"), [("inventory", "KEY(inv_warehouse_sk)", "inv_date_sk", 2)]),
+        (("create table inventory (inv_date_sk int4 not null, inv_warehouse_sk int4 not null, a int encode lzo) diststyle even", "insert into inventory values (1, 1, 1)", "alter table inventory alter diststyle key distkey inv_warehouse_sk", "alter table inventory alter compound sortkey (inv_date_sk, inv_warehouse_sk)", "alter table inventory alter column a encode az64, alter column inv_date_sk encode zstd", "select \"table\", diststyle, sortkey1, sortkey_num from svv_table_info where \"table\" = 'inventory'"), [("inventory", "KEY(inv_warehouse_sk)", "inv_date_sk", 2)]),
         (("alter table inventory alter sortkey none, alter diststyle all", "alter table inventory alter encode auto", "select diststyle, sortkey_num from svv_table_info where \"table\" = 'inventory'"), [("ALL", 0)]),
         (("create table al (a int, v varchar(5))", "alter table al add column score int default null", "alter table al add b varchar(3) default 'x' not null", "insert into al (a) values (1)", "alter table al rename column score to points", "alter table al alter column v type varchar(300)", "alter table al drop column points", "alter table al rename to al2", "alter table al2 add primary key (b)", "select * from al2"), [(1, None, "x")]),
         ("alter table al2 append from inventory", Refusal(UNSUPPORTED, "the local Redshift does not have ALTER TABLE APPEND; Redshift does")),
@@ -966,6 +966,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("alter table filled drop column if exists a", Refusal(SYNTAX, 'syntax error at or near "exists"')),
         ("truncate filled, other", Refusal(SYNTAX, 'syntax error at or near ","')),
         ("truncate filled cascade", Refusal(SYNTAX, 'syntax error at or near "cascade"')),
+        ("update other set (id, amount) = (1, 2)", Refusal(SYNTAX, 'syntax error at or near "("')),
     ],
     ("settings", "cm_chap_ConfigurationRef.html"): [
         ("show query_group", "unset"),
@@ -973,6 +974,20 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("show server_version", "8.0.2"),
         ("show transaction_isolation", Refusal(NO_TYPE, 'unrecognized configuration parameter "transaction_isolation"')),
         ("set enable_seqscan to off", Refusal(NO_TYPE, 'unrecognized configuration parameter "enable_seqscan"')),
+        (("set statement_timeout to 10000", "show statement_timeout"), "10000"),
+        ("reset statement_timeout", []),
+        (("set session query_group to 'x'", "select set_config('query_group', 'reports', false), current_setting('query_group')"), [("reports", "reports")]),
+        (("reset query_group", "select current_setting('query_group')"), "unset"),
+        ("select current_user_id = usesysid, current_user_id is null from pg_user where usename = 'admin'", [(True, False)]),
+    ],
+    ("refused: MERGE clauses", "r_MERGE.html"): [
+        ("merge into other using sales s on other.id = s.id when matched and s.id > 1 then delete when not matched then insert (id) values (s.id)", Refusal(SYNTAX, 'syntax error at or near "and"')),
+        ("merge into other using sales s on other.id = s.id when matched then do nothing when not matched then insert (id) values (s.id)", Refusal(SYNTAX, 'syntax error at or near "do"')),
+        ("merge into other using sales s on other.id = s.id when matched then delete when not matched by source then delete", Refusal(SYNTAX, 'syntax error at or near "by"')),
+    ],
+    ("system views", "cm_chap_system-tables.html"): [
+        (("create table bare (a int)", "select \"table\", tbl_rows from svv_table_info where \"table\" in ('other', 'bare')"), [("other", 3)]),
+        ("select col_name, col_type from pg_get_cols('probes.other') cols(view_schema name, view_name name, col_name name, col_type varchar, col_num int) order by col_num", [("id", "integer"), ("amount", "integer")]),
     ],
 }  # fmt: skip
 
