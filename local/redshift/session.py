@@ -299,6 +299,8 @@ class Session:
         for pattern, code, text, detail in ERRORS:
             if found := re.fullmatch(pattern, fields["M"]):
                 fields |= {"C": code or fields["C"], "M": found.expand(text)} | ({"D": detail} if detail else {})
+        if role := re.fullmatch(ROLE, fields["M"]):
+            fields |= role_error(*role.groups(), current.text if current else "", fields.pop("D", ""))
         if fields["C"] == "42883":
             fields["M"] = re.sub(r"\bunknown\b", '"unknown"', fields["M"])
         fields = {name: text for name, text in fields.items() if name in "SCMDHP"}
@@ -310,6 +312,17 @@ class Session:
         return fields
 
 
+def role_error(name: str, what: str, statement: str, detail: str) -> dict[str, str]:
+    """What is wrong with a role of PostgreSQL, which is a user, a group or a role (r_DROP_USER.html)."""
+    word = re.search(rf'\b(group|role)\s+"?{re.escape(name)}\b', statement, re.I)
+    kind = word[1].lower() if word else "user"
+    if not what.startswith("cannot"):
+        return {"M": f'{kind} "{name}" {what}'}
+    why = "owns some object" if "owner of" in detail else "has a privilege on some object"
+    return {"C": "55006", "M": f'{kind} "{name}" can\'t be dropped because the {kind} {why}'}
+
+
+ROLE = r'role "(.+)" (does not exist|already exists|cannot be dropped because some objects depend on it)'
 ABSENT_VIEW = r'relation "((?:pg_catalog\.)?(?:stv|stl|svl|svv|svcs|sys)_\w+)" does not exist'
 INTEGER = r"invalid input syntax for type (?:integer|bigint|smallint): (.*)"
 NESTED = "aggregate function calls may not have nested aggregate or window function"

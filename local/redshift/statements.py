@@ -244,14 +244,19 @@ def user(text: str, body: str) -> Statement:
     """CREATE USER and ALTER USER with Redshift's options."""
     sql = re.sub(r"\bpassword\s+disable\b", "password null", body, flags=re.I)
     sql = re.sub(r"\b(no)?createuser\b", lambda found: f"{found[1] or ''}superuser", sql, flags=re.I)
+    sql = re.sub(r"\b(connection\s+limit)\s+unlimited\b", r"\1 -1", sql, flags=re.I)
     sql = re.sub(r"\b(?:syslog\s+access\s+\w+|session\s+timeout\s+\d+|externalid\s+'[^']*')", "", sql, flags=re.I)
     return Statement(text, sql)
 
 
 def grant(text: str, body: str) -> Statement:
     """GRANT and REVOKE; a role is named with the word ROLE."""
-    if re.search(r"\b(?:datashare|model|external|copy\s+job|assumerole)\b", body, re.I):
+    if re.search(
+        r"\b(?:datashare|model|external|copy\s+job|assumerole|language)\b|\busage\s+on\s+database\b", body, re.I
+    ):
         raise missing("GRANT on these objects")
+    if found := re.match(r"\w+\s[\w\s,]*?\b(drop|alter)\b[\w\s,]*?\bon\b", body, re.I):
+        raise missing(f"GRANT {found[1].upper()}")
     if not re.search(r"\bon\b|^\w+\s+role\b", body, re.I):
         raise missing("GRANT of system permissions")
     return Statement(text, re.sub(r"\brole\s+(?=[\w\"])", "", body, flags=re.I))
@@ -259,11 +264,15 @@ def grant(text: str, body: str) -> Statement:
 
 def schema(text: str, body: str) -> Statement:
     """CREATE SCHEMA and ALTER SCHEMA; a quota is not kept."""
+    if re.match(rf"alter\s+schema\s+{NAME}\s+quota\b", body, re.I):
+        raise missing("ALTER SCHEMA ... QUOTA")
     return Statement(text, re.sub(r"\bquota\s+(?:unlimited|\d+\s*(?:mb|gb|tb)?)", "", body, flags=re.I))
 
 
 def database(text: str, body: str) -> Statement:
     """ALTER DATABASE ... ISOLATION LEVEL for the sessions to come (r_ALTER_DATABASE.html)."""
+    if re.match(r"create\b.*\b(?:isolation\s+level|collate)\b", body, re.I | re.S):
+        raise missing("CREATE DATABASE with an isolation level or a collation")
     found = re.fullmatch(rf"alter\s+database\s+({NAME})\s+isolation\s+level\s+(serializable|snapshot)", body, re.I)
     if not found:
         return passed(text, body)
@@ -330,8 +339,8 @@ STATEMENTS = [
         (r"explain", explain),
         (r"declare|prepare", cursor),
         (r"(?:create|alter)\s+user", user),
-        (r"create\s+(?:group|role|database)|alter\s+(?:group|role|default\s+privileges)", passed),
-        (r"alter\s+database", database),
+        (r"create\s+(?:group|role)|alter\s+(?:group|role|default\s+privileges)", passed),
+        (r"(?:create|alter)\s+database", database),
         (r"(?:create|alter)\s+schema", schema),
         (r"grant|revoke", grant),
         (r"create\s+(?:or\s+replace\s+)?function", function),

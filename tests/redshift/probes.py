@@ -989,6 +989,13 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         (("create table bare (a int)", "select \"table\", tbl_rows from svv_table_info where \"table\" in ('other', 'bare')"), [("other", 3)]),
         ("select col_name, col_type from pg_get_cols('probes.other') cols(view_schema name, view_name name, col_name name, col_type varchar, col_num int) order by col_num", [("id", "integer"), ("amount", "integer")]),
     ],
+    ("users and groups", "r_DROP_USER.html"): [
+        (("create user prober password 'Abcdef12' connection limit unlimited", "grant select on other to prober", "drop user prober"), Refusal("55006", 'user "prober" can\'t be dropped because the user has a privilege on some object')),
+        (("revoke select on other from prober", "create schema probers authorization prober", "drop user prober"), Refusal("55006", 'user "prober" can\'t be dropped because the user owns some object')),
+        (("drop schema probers", "drop user prober", "drop user prober"), Refusal(NO_TYPE, 'user "prober" does not exist')),
+        ("grant select on other to group nosuch", Refusal(NO_TYPE, 'group "nosuch" does not exist')),
+        ("grant select, drop on other to group nosuch", Refusal(UNSUPPORTED, "the local Redshift does not have GRANT DROP; Redshift does")),
+    ],
 }  # fmt: skip
 
 PROBES = [
