@@ -129,6 +129,8 @@ class Table:
         """Takes out of a column's definition what PostgreSQL does not know."""
         name, kept = column.name.lower(), []
         self.names.add(name)
+        if name == "oid":  # a system column of PostgreSQL 8; PostgreSQL itself refuses the others
+            raise RedshiftError(f'column name "{name}" conflicts with a system column name', "42701")
         column.set("this", exp.to_identifier(name, quoted=True))
         for constraint in column.constraints:
             kind = constraint.kind

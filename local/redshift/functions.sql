@@ -218,7 +218,8 @@ create function months_between(a timestamp, b timestamp) returns float8 immutabl
     or a::date = last_day(a) and b::date = last_day(b) then 0
     else ((extract(day from a) - extract(day from b)) + extract(epoch from a::time - b::time) / 86400) / 31 end;
 create function next_day(timestamp, text) returns date immutable strict parallel safe
-  return $1::date + (7 + (strpos('su mo tu we th fr sa', lower(left($2, 2))) - 1) / 3 - extract(dow from $1)::int - 1) % 7 + 1;
+  return $1::date + (7 + (coalesce(nullif(strpos('su mo tu we th fr sa', lower(left($2, 2))), 0),
+    pg_redshift.fail('22023', 'invalid day of the week: ' || $2)::int) - 1) / 3 - extract(dow from $1)::int - 1) % 7 + 1;
 create function convert_timezone(source text, target text, moment timestamp) returns timestamp immutable strict parallel safe
   return moment at time zone source at time zone target;
 create function convert_timezone(target text, moment timestamp) returns timestamp immutable strict parallel safe
@@ -298,6 +299,15 @@ begin
   return case when ltrim($1) like '-%' then -total else total end;
 end $$;
 
+-- SOUNDEX.html, DIFFERENCE.html: letters of one sound have one digit, vowels have none and part the others
+create function soundex(text) returns varchar immutable strict parallel safe language sql as $$
+  select rpad(initial || replace(substr(pg_postgres.regexp_replace(translate(initial || translate(substr(letters, 2), 'HW', ''),
+      'ABCDEFGHIJKLMNOPQRSTUVWXYZ', '01230120022455012623010202'), '(.)\\1+', '\\1', 'g'), 2), '0', ''), case when letters = '' then 0 else 4 end, '0')
+  from (select letters, left(letters, 1) as initial from (select upper(pg_postgres.regexp_replace($1, '[^A-Za-z]', '', 'g')) as letters)) $$;
+create function difference(text, text) returns int immutable strict parallel safe language sql as $$
+  select case when a || b = '' then 1 else (select count(*) from generate_series(1, 4) n where substr(a, n, 1) = substr(b, n, 1)
+    and a <> '' and b <> '') end::int from (select soundex($1) as a, soundex($2) as b) $$;
+
 -- Regular expressions: e takes the group, p is Perl's syntax, which PostgreSQL's covers for the most part
 create function pg_redshift.flags(text) returns text immutable strict parallel safe return translate($1, 'ep', '');
 create function regexp_substr(source text, pattern text, start int default 1, nth int default 1, flags text default 'c')
@@ -319,6 +329,20 @@ create function sha2(text, int) returns text immutable strict parallel safe retu
   when 224 then encode(sha224(convert_to($1, 'UTF8')), 'hex') when 384 then encode(sha384(convert_to($1, 'UTF8')), 'hex')
   when 512 then encode(sha512(convert_to($1, 'UTF8')), 'hex')
   when 256 then encode(sha256(convert_to($1, 'UTF8')), 'hex') when 0 then encode(sha256(convert_to($1, 'UTF8')), 'hex') end;
+create function pg_redshift.fnv(bytes pg_postgres.bytea, hash bigint) returns bigint immutable strict parallel safe
+  language plpgsql as $$
+declare
+  unsigned numeric;
+begin
+  for i in 0..length(bytes) - 1 loop
+    hash := hash # get_byte(bytes, i);
+    unsigned := mod((case when hash < 0 then 18446744073709551616 else 0 end + hash) * 1099511628211, 18446744073709551616);
+    hash := unsigned - case when unsigned > 9223372036854775807 then 18446744073709551616 else 0 end;
+  end loop;
+  return hash;
+end $$;
+create function fnv_hash(text, seed bigint default -3750763034362895579) returns bigint immutable parallel safe
+  return pg_redshift.fnv(pg_postgres.convert_to($1, 'UTF8'), seed);
 create function crc32(text) returns text immutable strict parallel safe
   return lpad(to_hex(crc32c(convert_to($1, 'UTF8'))), 8, '0');
 create function pg_redshift.rotate(value bigint, bits int) returns bigint immutable strict parallel safe
@@ -413,6 +437,11 @@ begin
         known.name, pg_postgres.regexp_replace(known.arguments, '\\mtext\\M', kind), known.result,
         (select pg_postgres.string_agg(', $' || n, '' order by n) from generate_series(2, known.pronargs) n));
     end loop;
+  end loop;
+  -- Redshift hashes an integer from its last byte on
+  foreach kind in array '{int2,int4,int8}'::text[] loop
+    execute pg_postgres.format('create function pg_catalog.fnv_hash(%s, seed bigint default -3750763034362895579) returns bigint
+      immutable parallel safe return pg_redshift.fnv(reverse(pg_postgres.%1$ssend($1)), seed)', kind);
   end loop;
   -- Integers are whole, and stay integers (r_FLOOR.html)
   foreach name in array '{ceil,ceiling,floor,round,trunc}'::text[] loop

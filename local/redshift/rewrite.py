@@ -14,6 +14,7 @@ Columns = Callable[[str], list[str]]
 
 DATE_PARTS = {alias: part for part, *aliases in map(str.split, words("date_parts")) for alias in aliases}
 WITH_DATE_PART = ("dateadd", "date_add", "datediff", "date_diff", "date_part", "pgdate_part", "date_trunc")
+WITHOUT_LENGTH = {"dow", "doy", "epoch", "timezone", "timezone_hour", "timezone_minute"}
 # The names under which a function without an alias shows in the result
 SYNONYMS = {
     "nvl": "coalesce",
@@ -129,7 +130,10 @@ class Rewriter:
         name, arguments = name_of(node), node.expressions
         kinds = exp.Literal if name == "date_trunc" else exp.Column | exp.Literal | exp.Var
         if name in WITH_DATE_PART and arguments and isinstance(arguments[0], kinds):
-            arguments[0].replace(self.date_part(arguments[0]))
+            part = self.date_part(arguments[0])
+            if part.name in WITHOUT_LENGTH and name.startswith(("dateadd", "date_add", "datediff", "date_diff")):
+                raise RedshiftError(f'timestamp units "{part.name}" not supported', "0A000")
+            arguments[0].replace(part)
             self.changed = True
         if name in SYNONYMS:
             node.set("this", SYNONYMS[name])
