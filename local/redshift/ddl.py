@@ -31,6 +31,8 @@ LEFT_OUT = (
     exp.Reference,
     exp.UniqueColumnConstraint,
 )
+# The types of the catalogue, and intervals of no kind: the leader node has them, and no table
+LEADER_TYPES = set("aclitem cid interval name oid oidvector regclass regproc regtype tid unknown xid".split())
 LIST_HEAD = "create table pg_catalog.made "  # no table of a user: the leader node computes a default
 
 
@@ -117,8 +119,8 @@ class Table:
             word = error.errors[0]["highlight"]
             raise RedshiftError(f'syntax error at or near "{word}"', SYNTAX_ERROR) from error
         for column in tree.find_all(exp.ColumnDef):
-            kind = write(column.kind) if column.kind else ""
-            if "[" in kind:
+            kind = write(column.kind).strip('"') if column.kind else ""
+            if "[" in kind or kind in LEADER_TYPES:
                 raise RedshiftError(f'Column "{column.name}" has unsupported type "{kind}".', NOT_SUPPORTED)
         nodes = nodes_of(tree)
         refusals.check(tree, nodes)
@@ -222,6 +224,8 @@ def create_table(sql: str) -> tuple[str, int | None, Table]:
     name = head["name"].lower()
     temporary = head["temporary"] or '"#' in name
     text = f"create {'temporary ' if temporary else ''}table {head['exists'] or ''}{name}"
+    if head["exists"] and query is not None:
+        raise RedshiftError('syntax error at or near "as"', SYNTAX_ERROR, tokens[query].start + 1)
     if columns or query is None:
         text += columns or " ()"
     return text, None if query is None else tokens[query].end + 1, table

@@ -8,15 +8,16 @@ create schema pg_postgres;
 grant usage on schema pg_postgres, pg_redshift to public;
 update pg_proc set pronamespace = 'pg_postgres'::regnamespace
 where pronamespace = 'pg_catalog'::regnamespace and (proname not in (select name from pg_redshift.functions)
-  or proname in ('cbrt', 'concat', 'json_array_length', 'json_extract_path_text', 'quote_literal', 'regexp_count',
+  or proname in ('cbrt', 'concat', 'json_array_length', 'json_extract_path_text', 'json_typeof', 'quote_literal', 'regexp_count',
     'regexp_instr', 'regexp_replace', 'regexp_substr', 'split_part', 'to_char', 'to_date', 'to_timestamp', 'version')
   or proname = 'avg' and proargtypes[0] in (20, 21, 23, 1700)
+  or proname = 'date_trunc' and pronargs = 3 or proname = 'random' and pronargs = 2
   or proname = 'sum' and proargtypes[0] in (20, 700)
   -- These have double precision as their result, whatever their argument is
   or proname ~ '^(stddev|var)' and proargtypes[0] in (20, 21, 23, 1700)
   or (proname in ('exp', 'power', 'pow', 'sqrt') or proname = 'log' and pronargs = 1) and proargtypes[0] = 1700);
 update pg_type set typnamespace = 'pg_postgres'::regnamespace
-where typnamespace = 'pg_catalog'::regnamespace and typtype in ('b', 'd', 'r', 'm', 'p') and typelem = 0
+where typnamespace = 'pg_catalog'::regnamespace and typtype in ('b', 'd', 'r', 'm', 'p') and typcategory <> 'A'
   and typname not in (select name from pg_redshift.types);
 set search_path = pg_catalog, pg_postgres;
 

@@ -48,7 +48,8 @@ def postgres_type(text: str) -> str:
     name = " ".join(text.lower().split())
     if name in DEFAULT_LENGTHS:
         return DEFAULT_LENGTHS[name]
-    base, length = re.fullmatch(r"([^(]*?)\s*(\(.*\))?(?: with(?:out)? time zone)?", name).groups()  # type: ignore[union-attr]
+    parts = re.fullmatch(r"([^(]*?)\s*(\(.*\))?(?: with(?:out)? time zone)?", name)
+    base, length = parts.groups() if parts else (name, "")
     limit, size = LIMITS.get(base, 0), re.match(r"\(\s*(\d+)(?:\s*,\s*(\d+))?", length or "")
     if limit == 38 and size and size[2] and int(size[1]) <= limit and int(size[2]) > int(size[1]):
         raise RedshiftError(f"NUMERIC scale {size[2]} must be between 0 and precision {size[1]}", "22023")

@@ -29,7 +29,7 @@ TRIGGERS = {
     "ARRAY": ["["],
     "DISTINCT": ["ON"],
     "FILTER": ["("],
-    "FROM": ["(", "VALUES"],
+    "IN": ["(", "VALUES"],
     "LATERAL": [],
     "MATERIALIZED": [],
     "ON": ["CONFLICT"],
@@ -72,6 +72,8 @@ def check_tokens(tokens: list[Token]) -> None:
     """
     quoted = (TokenType.STRING, TokenType.IDENTIFIER)
     texts = ["" if token.token_type in quoted else token.text.upper() for token in tokens]
+    if texts[:1] in (["VALUES"], ["TABLE"]):  # PostgreSQL takes them for queries
+        raise syntax_error(tokens[0].text, place=tokens[0].start + 1)
     for place, word in enumerate(texts):
         if word == "," and texts[place + 1 : place + 2] and texts[place + 1] in AFTER_A_LIST:
             raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
@@ -209,6 +211,14 @@ def check_pattern(pattern: exp.Expression) -> None:
     if pattern.find(exp.Column):
         message = "The pattern must be a valid UTF-8 literal character expression"
         raise RedshiftError(message, NOT_SUPPORTED, position(pattern))
+
+
+def check_values(node: exp.Values) -> None:
+    """VALUES is what INSERT has, and no table; more than one row holds no subquery (r_INSERT_30.html)."""
+    if not isinstance(node.parent, exp.Insert):
+        raise syntax_error("values")
+    if len(node.expressions) > 1 and node.find(exp.Query):
+        raise RedshiftError("subqueries are not supported in VALUES of more than one row", NOT_SUPPORTED)
 
 
 def check_window(node: exp.Window) -> None:
@@ -373,6 +383,7 @@ CHECKS = {
     exp.Select: check_select,
     exp.SimilarTo: check_match,
     exp.Star: check_star,
+    exp.Values: check_values,
     exp.Window: check_window,
 }
 NOT_ON_TABLES = {

@@ -14,6 +14,9 @@ Columns = Callable[[str], list[str]]
 
 DATE_PARTS = {alias: part for part, *aliases in map(str.split, words("date_parts")) for alias in aliases}
 WITH_DATE_PART = ("dateadd", "date_add", "datediff", "date_diff", "date_part", "pgdate_part", "date_trunc")
+POSTGRES_GRAMMAR = set(
+    "json json_array json_arrayagg json_exists json_query json_scalar json_serialize json_value normalize".split()
+)
 WITHOUT_LENGTH = {"dow", "doy", "epoch", "timezone", "timezone_hour", "timezone_minute"}
 # The names under which a function without an alias shows in the result
 SYNONYMS = {
@@ -137,6 +140,9 @@ class Rewriter:
             self.changed = True
         if name in SYNONYMS:
             node.set("this", SYNONYMS[name])
+            self.changed = True
+        if name in POSTGRES_GRAMMAR:  # in quotes it is the name of a function, and PostgreSQL says that there is none
+            node.set("this", f'"{name}"')
             self.changed = True
         if name == "nvl2" and len(arguments) == 3:
             test = exp.Not(this=exp.Is(this=exp.paren(arguments[0]), expression=exp.Null()))

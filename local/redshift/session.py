@@ -330,6 +330,7 @@ NESTED = "aggregate function calls may not have nested aggregate or window funct
 ERRORS = [
     (r"MERGE command cannot affect row a second time", "21000", "Found multiple matches to update the same tuple.", ""),
     (r"could not serialize access due to .*", "XX000", "1023", "Serializable isolation violation on table"),
+    (r"function pg_catalog\.(.*)", "", r"function \1", ""),
     (r'type "pg_catalog\.(\w+)" does not exist', "42704", r'type "\1" does not exist', ""),
     (r'cannot insert a non-DEFAULT value into column ".*"', "0A000", "cannot set an identity column to a value", ""),
     (r'new row for relation .* violates check constraint "bytes"', "22001", "Value too long for character type", ""),

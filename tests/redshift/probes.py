@@ -968,6 +968,14 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select next_day('2014-08-20', 'noday')", Refusal("22023", "invalid day of the week: noday")),
         ("create table made (oid int)", Refusal("42701", 'column name "oid" conflicts with a system column name')),
         ("create table made (xmin int)", Refusal("42701", 'column name "xmin" conflicts with a system column name')),
+        ("create table made as values (1)", Refusal(SYNTAX, 'syntax error at or near "values"')),
+        ("create table made as table sales", Refusal(SYNTAX, 'syntax error at or near "table"')),
+        ("create table if not exists made as select 1 as a", Refusal(SYNTAX, 'syntax error at or near "as"')),
+        ("select 1 in (values (1))", Refusal(SYNTAX, 'syntax error at or near "values"')),
+        ("insert into other values (1, 1), (2, (select 1))", Refusal(UNSUPPORTED, "subqueries are not supported in VALUES of more than one row")),
+        ("create table made (a oid)", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "oid".')),
+        ("create table made (a interval)", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "interval".')),
+        ("create table made (a text[])", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "varchar(256)[]".')),
     ],
     ("settings", "cm_chap_ConfigurationRef.html"): [
         ("show query_group", "unset"),
@@ -1000,6 +1008,14 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ("strings", "SOUNDEX.html"): [
         ("select soundex('Amazon'), soundex('AWS Amazon'), soundex('+-*/%'), soundex('Pfister'), soundex('A')", [("A525", "A252", "", "P236", "A000")]),
         ("select difference('Amazon', '+-*/%'), difference('AC/DC', 'Ay See Dee See'), difference('+', '-')", [(0, 4, 1)]),
+    ],
+    ("refused: functions of PostgreSQL's grammar", "c_unsupported-postgresql-functions.html"): [
+        ("select json_array(1, 2)", absent("json_array", "integer, integer")),
+        ("select json_value(firstname, '$.a') from users", absent("json_value", "character varying, unknown")),
+        ("select overlay('abc' placing 'x' from 2)", absent("overlay", "unknown, unknown, integer")),
+        ("select random(1, 2)", absent("random", "integer, integer")),
+        ("select '(1,2)'::point", Refusal(NO_TYPE, 'type "point" does not exist')),
+        ("select json_serialize(1)", Refusal(UNSUPPORTED, "the local Redshift does not have the function json_serialize; Redshift does")),
     ],
 }  # fmt: skip
 
