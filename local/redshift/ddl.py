@@ -27,10 +27,12 @@ KEPT_CONSTRAINTS = (
 )
 LEFT_OUT = (
     exp.CollateColumnConstraint,
-    exp.EncodeColumnConstraint,
     exp.Reference,
     exp.UniqueColumnConstraint,
 )
+# c_Compression_encodings.html
+NUMERIC_ENCODINGS = set("az64 delta delta32k mostly8 mostly16 mostly32".split())
+ENCODINGS = NUMERIC_ENCODINGS | set("auto bytedict lzo raw runlength text255 text32k zstd".split())
 # The types of the catalogue, and intervals of no kind: the leader node has them, and no table
 LEADER_TYPES = set("aclitem cid interval name oid oidvector regclass regproc regtype tid unknown xid".split())
 LIST_HEAD = "create table pg_catalog.made "  # no table of a user: the leader node computes a default
@@ -146,6 +148,10 @@ class Table:
                 self.distkey, self.diststyle = name, "KEY"
             elif kind.name == "SORTKEY":
                 self.sortkey = [*(self.sortkey or []), name]
+            elif isinstance(kind, exp.EncodeColumnConstraint):
+                text = column.kind and column.kind.this in exp.DataType.TEXT_TYPES
+                if kind.name.lower() not in ENCODINGS or (text and kind.name.lower() in NUMERIC_ENCODINGS):
+                    raise RedshiftError(f'invalid encoding type specified for column "{name}"', NOT_SUPPORTED)
             elif not isinstance(kind, LEFT_OUT):
                 raise refusals.syntax_error(kind.sql().split()[0].lower())
         if name in self.primary_key and not any(isinstance(c.kind, exp.NotNullColumnConstraint) for c in kept):

@@ -217,7 +217,8 @@ def check_values(node: exp.Values) -> None:
     """VALUES is what INSERT has, and no table; more than one row holds no subquery (r_INSERT_30.html)."""
     if not isinstance(node.parent, exp.Insert):
         raise syntax_error("values")
-    if len(node.expressions) > 1 and node.find(exp.Query):
+    rows = node.expressions
+    if len(rows) > 1 and any(isinstance(value, exp.Query) for row in rows for value in row.expressions):
         raise RedshiftError("subqueries are not supported in VALUES of more than one row", NOT_SUPPORTED)
 
 

@@ -976,6 +976,8 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("create table made (a oid)", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "oid".')),
         ("create table made (a interval)", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "interval".')),
         ("create table made (a text[])", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "varchar(256)[]".')),
+        ("create table made (a varchar(10) encode az64)", Refusal(UNSUPPORTED, 'invalid encoding type specified for column "a"')),
+        ("create table made (a int encode nosuch)", Refusal(UNSUPPORTED, 'invalid encoding type specified for column "a"')),
     ],
     ("settings", "cm_chap_ConfigurationRef.html"): [
         ("show query_group", "unset"),
