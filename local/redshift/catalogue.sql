@@ -39,9 +39,9 @@ begin
     join pg_class c on c.oid = d.objid and d.classid = 'pg_class'::regclass
     where c.relkind = 'r' and d.command_tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
   loop
-    if exists (select 1 from pg_attribute where attrelid = item.oid and atttypid = 25 and attnum > 0) then
+    if exists (select 1 from pg_attribute where attrelid = item.oid and atttypid in (25, 1043) and atttypmod = -1 and attnum > 0) then
       update pg_attribute set atttypid = 1043, atttypmod = 65539
-      where attrelid = item.oid and atttypid = 25 and attnum > 0 and not attisdropped;
+      where attrelid = item.oid and atttypid in (25, 1043) and atttypmod = -1 and attnum > 0 and not attisdropped;
     end if;
     select string_agg(format('octet_length(%I) <= %s', attname, atttypmod - 4), ' and ' order by attnum) into condition
     from pg_attribute where attrelid = item.oid and atttypid in (1042, 1043) and atttypmod > 4 and not attisdropped;
@@ -167,7 +167,8 @@ create view svv_columns as select database_name as table_catalog, schema_name as
 create view pg_table_def as
 select r.schema_name as schemaname, r.table_name as tablename, attname::varchar as "column",
   format_type(atttypid, atttypmod)::varchar as type, 'none'::varchar as encoding, coalesce(attname = distkey, false) as distkey,
-  coalesce(array_position(sortkey, attname::text), 0)::int as sortkey, attnotnull as notnull
+  coalesce(array_position(sortkey, attname::text), 0)::int  -- of an interleaved one every second is negative
+    * case when sort_style = 'INTERLEAVED' and array_position(sortkey, attname::text) % 2 = 0 then -1 else 1 end as sortkey, attnotnull as notnull
 from pg_redshift.relations r join pg_attribute on attrelid = r.oid and attnum > 0 and not attisdropped
 where table_type = 'TABLE' and pg_table_is_visible(r.oid);
 create view svv_relation_privileges as
@@ -199,7 +200,7 @@ end $$;
 -- text is varchar in what the catalogue says, too
 alter function format_type(oid, int) rename to pg_format_type;
 create function format_type(oid, int) returns text language sql stable as $$
-  select case when $1 = 25 then 'character varying(65535)' else pg_catalog.pg_format_type($1, $2) end $$;
+  select case when $1 = 25 or $1 = 1043 and $2 = -1 then 'character varying(65535)' else pg_catalog.pg_format_type($1, $2) end $$;
 alter view information_schema.columns rename to postgres_columns;
 create view information_schema.columns as
 select table_catalog, table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,

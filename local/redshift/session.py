@@ -332,6 +332,7 @@ ERRORS = [
     (r"could not serialize access due to .*", "XX000", "1023", "Serializable isolation violation on table"),
     (r"function pg_catalog\.(.*)", "", r"function \1", ""),
     (r'type "pg_catalog\.(\w+)" does not exist', "42704", r'type "\1" does not exist', ""),
+    (r'column ".*" can only be updated to DEFAULT', "0A000", "cannot set an identity column to a value", ""),
     (r'cannot insert a non-DEFAULT value into column ".*"', "0A000", "cannot set an identity column to a value", ""),
     (r'new row for relation .* violates check constraint "bytes"', "22001", "Value too long for character type", ""),
     (r"numeric field overflow", "22003", "Numeric data overflow (result precision)", ""),
