@@ -43,10 +43,11 @@ begin
   end loop;
   return value;
 end $$;
+-- (in PL/pgSQL: an SQL function would be inlined, and CREATE TABLE AS would no longer see the width of the cast)
 create function pg_redshift.varchar_bytes(value varchar, modifier int, is_explicit bool) returns varchar
-  immutable parallel safe language sql as $$
-  select case when modifier < 4 or octet_length(value) <= modifier - 4 then value
-    else pg_redshift.to_bytes(value, modifier, is_explicit)::varchar end $$;
+  immutable strict parallel safe language plpgsql as $$ begin
+  if octet_length(value) <= modifier - 4 or modifier < 4 then return value; end if;
+  return pg_redshift.to_bytes(value, modifier, is_explicit)::varchar; end $$;
 update pg_cast set castfunc = 'pg_redshift.varchar_bytes'::regproc where castsource = 1043 and casttarget = 1043;
 
 -- A boolean has no cast to a text
