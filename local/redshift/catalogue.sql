@@ -67,6 +67,22 @@ begin
   end loop;
   perform set_config('redshift.in_ddl', 'off', true);
 end $$;
+-- A view is only read (r_CREATE_VIEW.html)
+create function pg_redshift.refuse_change() returns trigger language plpgsql as $$ begin
+  raise exception using errcode = '0A000', message = 'cannot '
+    || case tg_op when 'INSERT' then 'insert into' when 'DELETE' then 'delete from' else 'update' end || ' a view';
+end $$;
+create function pg_redshift.after_view() returns event_trigger language plpgsql security definer
+  set search_path = pg_catalog, pg_postgres, pg_temp as $$
+declare
+  name text;
+begin
+  for name in select object_identity from pg_event_trigger_ddl_commands() where object_type = 'view' loop
+    execute format('create or replace trigger is_read instead of insert or update or delete on %s for each row
+      execute function pg_redshift.refuse_change()', name);
+  end loop;
+end $$;
+create event trigger after_view on ddl_command_end when tag in ('CREATE VIEW') execute function pg_redshift.after_view();
 create event trigger after_ddl on ddl_command_end
   when tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
   execute function pg_redshift.after_ddl();

@@ -57,8 +57,8 @@ def postgres_type(text: str) -> str:
         if limit == 38:
             raise RedshiftError(f"NUMERIC precision {size[1]} must be between 1 and {limit}", "22023")
         raise RedshiftError(f"length for type {base} cannot exceed {limit}", "22023")
-    if length and base in ("nvarchar", "nchar", "bpchar", "text", "varchar", "character varying"):
-        return ("char" if base in ("nchar", "bpchar") else "varchar") + length.replace("max", "65535")
+    if length and base in LIMITS and limit > 38:
+        return ("char" if limit == LIMITS["char"] else "varchar") + length.replace("max", str(limit))
     return name
 
 

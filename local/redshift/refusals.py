@@ -18,6 +18,10 @@ from .words import words
 
 ON_TABLES = "Specified types or functions (one per INFO message) not supported on Redshift tables."
 CORRELATED = "This type of correlated subquery pattern is not supported due to internal error"
+NEEDS_TABLES = (
+    "One or more of the used functions must be applied on at least one user created tables. "
+    "Examples of user table only functions are LISTAGG, MEDIAN, PERCENTILE_CONT, etc"
+)
 NEEDS_FRAME = set(
     "avg bit_and bit_or bool_and bool_or count first_value last_value max min nth_value ratio_to_report stddev "
     "stddev_pop stddev_samp sum var_pop var_samp variance".split()
@@ -111,6 +115,8 @@ def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
     check_statement(tree)
     selects = [node for node in nodes if type(node) is exp.Select]
     if any(name_of(node) in COLLECTING for node in nodes):
+        if not any(tables(nodes)):
+            raise RedshiftError(NEEDS_TABLES, NOT_SUPPORTED)
         for select in selects:
             check_aggregates(select)
     if len(selects) > 1:
@@ -219,7 +225,7 @@ def check_values(node: exp.Values) -> None:
         raise syntax_error("values")
     rows = node.expressions
     if len(rows) > 1 and any(isinstance(value, exp.Query) for row in rows for value in row.expressions):
-        raise RedshiftError("subqueries are not supported in VALUES of more than one row", NOT_SUPPORTED)
+        raise RedshiftError("can't use subqueries in multi-row VALUES", NOT_SUPPORTED)
 
 
 def check_window(node: exp.Window) -> None:

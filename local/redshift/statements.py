@@ -59,7 +59,8 @@ def create_view(text: str, body: str) -> Statement:
     if not found:
         raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
     if not found[3]:
-        return around(text, f"{found[1]} ", found[2])
+        head = re.sub(r'\bview\s+(?="#)', "temporary view ", found[1], flags=re.I)
+        return around(text, f"{head} ", found[2])
     around(text, f"{found[1]} ", found[2])  # refuses now what it would refuse later
     if any(not table.db for table in refusals.tables(nodes_of(read(tokenize(found[2]), found[2])))):
         message = "All the relation names inside should be qualified when creating views with no schema binding."

@@ -696,6 +696,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ],
     ("refused: aggregates", "r_LISTAGG.html"): [
         ("select listagg(sellerid) within group (order by dateid) as sellers, listagg(dateid) within group (order by sellerid) as dates from winsales", Refusal(UNSUPPORTED, "within group ORDER BY clauses for aggregate functions must be the same")),
+        ("select listagg(a) from (select 1 as a)", Refusal(UNSUPPORTED, "One or more of the used functions must be applied on at least one user created tables. Examples of user table only functions are LISTAGG, MEDIAN, PERCENTILE_CONT, etc")),
     ],
     ("refused: aggregates", "r_MEDIAN.html"): [
         ("select percentile_cont(0.5) within group (order by qty), percentile_cont(0.25) within group (order by qty desc), percentile_disc(0.25) within group (order by qty) from winsales", Refusal(UNSUPPORTED, "within group ORDER BY clauses for aggregate functions must be the same")),
@@ -839,6 +840,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         (("create table address (city_name char(20), state char(2), a1 varchar(5))", "insert into address (city_name) values ('City of South San Francisco')"), Refusal("22001", "value too long for type character(20)")),
         ("insert into address (a1) values ('abcdef')", Refusal("22001", "value too long for type character varying(5)")),
         (("insert into address (city_name, a1) values ('City of South San Francisco'::char(20), 'abc     ')", "select city_name, len(city_name), len(a1) from address"), [("City of South San Fr", 20, 5)]),
+        (("create table widest (a char(max), b varchar(max), c nchar(3))", "select type from pg_table_def where tablename = 'widest' order by \"column\""), [("character(4096)",), ("character varying(65535)",), ("character(3)",)]),
     ],
     ("tables", "r_Numeric_types201.html"): [
         (("create table dec1 (d decimal(5,2), i int, s smallint)", "insert into dec1 values (100.8976, 1.1, 3)", "insert into dec1 values (7)", "select * from dec1 order by d desc"), [(Decimal("100.90"), 1, 3), (Decimal("7.00"), None, None)]),
@@ -878,6 +880,10 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("show view v1", Refusal(UNSUPPORTED, "the local Redshift does not have SHOW VIEW; Redshift does")),
         ("select count(*) from stv_recents", Refusal(UNSUPPORTED, "the local Redshift does not have the system view stv_recents; Redshift does")),
         ("grant create table to role r", Refusal(UNSUPPORTED, "the local Redshift does not have GRANT of system permissions; Redshift does")),
+        (("create view readable as select id, amount from other", "insert into readable values (9, 9)"), Refusal(UNSUPPORTED, "cannot insert into a view")),
+        ("update readable set amount = 1", Refusal(UNSUPPORTED, "cannot update a view")),
+        ("delete from readable", Refusal(UNSUPPORTED, "cannot delete from a view")),
+        (("create view #passing as select 1 as a", "select a from #passing"), 1),
     ],
     ("refused: grammar", "r_SELECT_synopsis.html"): refusals(
         SYNTAX,
@@ -972,7 +978,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("create table made as table sales", Refusal(SYNTAX, 'syntax error at or near "table"')),
         ("create table if not exists made as select 1 as a", Refusal(SYNTAX, 'syntax error at or near "as"')),
         ("select 1 in (values (1))", Refusal(SYNTAX, 'syntax error at or near "values"')),
-        ("insert into other values (1, 1), (2, (select 1))", Refusal(UNSUPPORTED, "subqueries are not supported in VALUES of more than one row")),
+        ("insert into other values (1, 1), (2, (select 1))", Refusal(UNSUPPORTED, "can't use subqueries in multi-row VALUES")),
         ("create table made (a oid)", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "oid".')),
         ("create table made (a interval)", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "interval".')),
         ("create table made (a text[])", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "varchar(256)[]".')),
