@@ -114,6 +114,7 @@ grant select on sys_load_error_detail, sys_load_detail, sys_load_history to publ
 
 create function current_user_id() returns int stable parallel safe
   return (select oid::int from pg_roles where rolname = current_user);
+create function db_collation() returns text immutable parallel safe return 'case_sensitive';
 create function pg_get_cols(text) returns setof record language sql stable as $$
   select nspname, relname, attname, format_type(atttypid, atttypmod)::varchar, attnum::int from pg_attribute
   join pg_class c on c.oid = attrelid join pg_namespace n on n.oid = relnamespace

@@ -188,9 +188,12 @@ def check_match(node: exp.RegexpLike | exp.RegexpILike | exp.SimilarTo) -> None:
     check_pattern(node.expression)
 
 
-def check_set_operation(node: exp.Except | exp.Intersect) -> None:
-    """EXCEPT and INTERSECT have no ALL."""
-    if node.args.get("distinct") is False:
+def check_set_operation(node: exp.SetOperation) -> None:
+    """EXCEPT and INTERSECT have no ALL, and no operand has a LIMIT (r_UNION.html)."""
+    for side in (node.this, node.expression):
+        if isinstance(side, exp.Subquery) and any(side.unnest().args.get(clause) for clause in ("limit", "offset")):
+            raise RedshiftError("LIMIT may not be used within input to set operations.", NOT_SUPPORTED)
+    if node.args.get("distinct") is False and not isinstance(node, exp.Union):
         raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
 
 
@@ -234,6 +237,10 @@ def check_window(node: exp.Window) -> None:
     while isinstance(function, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         function = function.this
     name, spec = name_of(function), node.args.get("spec")
+    for item in node.args.get("partition_by") or []:
+        if not item.find(exp.Anonymous, exp.Column, exp.Query):
+            message = "constant expressions are not supported in partition by clauses"
+            raise RedshiftError(message, NOT_SUPPORTED, position(function))
     if name != "listagg" and function.find(exp.Distinct):
         raise RedshiftError("DISTINCT is not supported for window functions", NOT_SUPPORTED, position(function))
     if spec and str(spec.args.get("kind")).upper() == "RANGE":
@@ -314,6 +321,9 @@ def check_statement(tree: exp.Expression) -> None:
     """Rules of INSERT, UPDATE, DELETE and MERGE."""
     if isinstance(tree, exp.Update) and any(isinstance(item.this, exp.Tuple) for item in tree.expressions):
         raise syntax_error("(")
+    source = tree.args.get("from_")
+    if isinstance(tree, exp.Update) and source and any(join.side for join in source.this.args.get("joins") or []):
+        raise RedshiftError("Target table must be part of an equijoin predicate", NOT_SUPPORTED)
     if isinstance(tree, exp.Insert) and tree.args.get("with_"):
         raise syntax_error("insert")
     if isinstance(tree, exp.Delete) and tree.this and tree.this.alias:
@@ -389,6 +399,7 @@ CHECKS = {
     exp.RegexpLike: check_match,
     exp.Select: check_select,
     exp.SimilarTo: check_match,
+    exp.Union: check_set_operation,
     exp.Star: check_star,
     exp.Values: check_values,
     exp.Window: check_window,

@@ -343,6 +343,13 @@ ERRORS = [
     (r"(FULL JOIN is only supported with merge-joinable) or hash-joinable( join conditions)", "", r"\1\2", ""),
     (r'unit "(\w+)" not (\w+) for type (timestamp|time|interval)\b.*', "", r'\3 units "\1" not \2', ""),
     (r'null value in column "(.*?)" .*', "", r"Cannot insert a NULL value into column \1", ""),
+    (r"cannot use subquery in DEFAULT expression", "", "cannot use subquery in default expression", ""),
+    (
+        r"cannot use column reference in DEFAULT expression",
+        "",
+        "cannot use column references in default expression",
+        "",
+    ),
     (r"cannot drop columns from view", "", "cannot change number of columns in view", ""),
     (INTEGER, "22P02", r"invalid input syntax for integer: \1", ""),
     (r"value too long for type (character.*)", "22001", r"value too long for type \1", ""),

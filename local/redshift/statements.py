@@ -116,7 +116,13 @@ def alter_table(text: str, body: str) -> Statement:
         return keep(text, table, ddl.Table(body))
     if words[0] == "ADD":
         column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
-        return Statement(text, f"alter table {table} add column {ddl.Table(text).columns(f'({column})')[1:-1]}")
+        definition = ddl.Table(text).columns(f"({column})")[1:-1]
+        if " as identity" in definition:
+            raise RedshiftError("an identity column cannot be added to a table", NOT_SUPPORTED)
+        if definition.endswith(" NOT NULL") and " DEFAULT " not in definition:
+            message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression"
+            raise RedshiftError(message, NOT_SUPPORTED)
+        return Statement(text, f"alter table {table} add column {definition}")
     if words[0] == "ALTER" and "ENCODE" in words:
         return keep(text, table, ddl.Table(body))
     if words[0] == "ALTER" and words[1] in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):

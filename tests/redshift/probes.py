@@ -714,6 +714,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select last_value(qty) over (order by salesid) from winsales", Refusal(UNSUPPORTED, "Aggregate window functions with an ORDER BY clause require a frame clause")),
         ("select nth_value(qty, 2) over (order by salesid) from winsales", Refusal(UNSUPPORTED, "Aggregate window functions with an ORDER BY clause require a frame clause")),
         ("select ratio_to_report(qty) over (order by salesid) from winsales", Refusal(UNSUPPORTED, "Aggregate window functions with an ORDER BY clause require a frame clause")),
+        ("select row_number() over (partition by 1 order by salesid) from winsales", Refusal(UNSUPPORTED, "constant expressions are not supported in partition by clauses")),
     ],
     ("queries", "r_SELECT_synopsis.html"): [
         ("select qty as clicks, sellerid as impressions, clicks / impressions as probability, round(100 * probability, 1) as percentage from winsales where salesid = 30003", [(15, 3, 5, Decimal("500.0"))]),
@@ -866,6 +867,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ("rows", "r_UPDATE.html"): [
         (("create table people as select * from users", "update people p set city = upper(p.city) from days where p.userid = 1 and caldate > '2000-01-01'", "with x as (select 3 as id) update people set email = 'none' from x where userid = x.id", "update people set likesports = default, phone = (select 'X') where userid = 2", "select city, email, trim(phone) from people order by userid"), [("ST. GEORGE", "amet.faucibus.ut@condimentumegetvolutpat.ca", "(624) 767-2465"), ("Saint Louis", "Suspendisse.tristique@nonnisiAenean.edu", "X"), ("Stafford", "none", "(456) 404-8754")]),
         (("delete from people using winsales where people.userid = winsales.sellerid and winsales.sellerid = 2", "with x as (select 1 as id) delete from people where userid in (select id from x)", "select count(*) from people"), 1),
+        ("update sales set note = 'x' from other left join users on other.id = userid where other.id = sales.id", Refusal(UNSUPPORTED, "Target table must be part of an equijoin predicate")),
     ],
     ("transactions", "r_BEGIN.html"): [
         (("create table counted as select 1 as a", "begin", "insert into counted values (2)", "rollback", "start transaction", "insert into counted values (3)", "end", "select sum(a) from counted"), 4),
@@ -985,6 +987,10 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("create table made (a varchar(10) encode az64)", Refusal(UNSUPPORTED, 'invalid encoding type specified for column "a"')),
         ("create table made (a int encode nosuch)", Refusal(UNSUPPORTED, 'invalid encoding type specified for column "a"')),
         (("create table numbered (id int identity(10, 5))", "update numbered set id = 5"), Refusal(UNSUPPORTED, "cannot set an identity column to a value")),
+        ("create table made (a int, b int default a)", Refusal(UNSUPPORTED, "cannot use column references in default expression")),
+        ("create table made (a int default (select 1))", Refusal(UNSUPPORTED, "cannot use subquery in default expression")),
+        ("alter table other add column b int not null", Refusal(UNSUPPORTED, "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression")),
+        ("alter table other add column b int identity(1, 1)", Refusal(UNSUPPORTED, "an identity column cannot be added to a table")),
     ],
     ("settings", "cm_chap_ConfigurationRef.html"): [
         ("show query_group", "unset"),
@@ -997,6 +1003,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         (("set session query_group to 'x'", "select set_config('query_group', 'reports', false), current_setting('query_group')"), [("reports", "reports")]),
         (("reset query_group", "select current_setting('query_group')"), "unset"),
         ("select current_user_id = usesysid, current_user_id is null from pg_user where usename = 'admin'", [(True, False)]),
+        ("select db_collation()", "case_sensitive"),
     ],
     ("refused: MERGE clauses", "r_MERGE.html"): [
         ("merge into other using sales s on other.id = s.id when matched and s.id > 1 then delete when not matched then insert (id) values (s.id)", Refusal(SYNTAX, 'syntax error at or near "and"')),
@@ -1027,6 +1034,10 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select random(1, 2)", absent("random", "integer, integer")),
         ("select '(1,2)'::point", Refusal(NO_TYPE, 'type "point" does not exist')),
         ("select json_serialize(1)", Refusal(UNSUPPORTED, "the local Redshift does not have the function json_serialize; Redshift does")),
+    ],
+    ("refused: set operations", "r_UNION.html"): [
+        ("(select id from sales limit 2) intersect select id from other", Refusal(UNSUPPORTED, "LIMIT may not be used within input to set operations.")),
+        ("select id from sales union all (select id from other limit 1)", Refusal(UNSUPPORTED, "LIMIT may not be used within input to set operations.")),
     ],
 }  # fmt: skip
 
