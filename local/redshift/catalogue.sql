@@ -3,7 +3,8 @@ set search_path = pg_catalog, pg_postgres;
 
 -- What a table was created with: PostgreSQL has no place for it.
 create table pg_redshift.table_attributes (
-  table_id oid primary key, diststyle text not null, distkey text, sortkey text[] not null, sort_style text
+  table_id oid primary key, diststyle text not null, distkey text, sortkey text[] not null, sort_style text,
+  encodings pg_postgres.jsonb not null
 );
 create sequence pg_redshift.query_id;
 grant usage, create on schema pg_redshift to public;  -- late-binding views are functions there
@@ -14,11 +15,13 @@ create function pg_redshift.set_attributes(id regclass, attributes pg_postgres.j
   set search_path = pg_catalog, pg_postgres as $$
   insert into pg_redshift.table_attributes
   select id, coalesce(attributes ->> 'diststyle', 'AUTO'), attributes ->> 'distkey',
-    array(select json_array_elements_text(coalesce(attributes -> 'sortkey', '[]'))), attributes ->> 'sort_style'
+    array(select json_array_elements_text(coalesce(attributes -> 'sortkey', '[]'))), attributes ->> 'sort_style',
+    coalesce(attributes -> 'encodings', '{}')::jsonb
   on conflict (table_id) do update set diststyle = coalesce(attributes ->> 'diststyle', table_attributes.diststyle),
     distkey = case when attributes ->> 'diststyle' is null then table_attributes.distkey else excluded.distkey end,
     sortkey = case when attributes -> 'sortkey' is null then table_attributes.sortkey else excluded.sortkey end,
-    sort_style = coalesce(attributes ->> 'sort_style', table_attributes.sort_style) $$;
+    sort_style = coalesce(attributes ->> 'sort_style', table_attributes.sort_style),
+    encodings = table_attributes.encodings || excluded.encodings $$;
 
 -- After DDL: text becomes varchar, VARCHAR(n) holds n bytes, and a sort key becomes an index of block ranges, so that
 -- literal ranges prune as zone maps do. The proxy appends the attributes to the statement as a comment.
@@ -53,7 +56,7 @@ begin
     end if;
     if attributes is not null then
       insert into pg_redshift.table_attributes  -- a table that is made LIKE another inherits
-      select item.oid, p.diststyle, p.distkey, p.sortkey, p.sort_style
+      select item.oid, p.diststyle, p.distkey, p.sortkey, p.sort_style, p.encodings
       from pg_redshift.table_attributes p where p.table_id = (attributes ->> 'like')::oid
       on conflict (table_id) do nothing;
       perform pg_redshift.set_attributes(item.oid, attributes);
@@ -181,9 +184,12 @@ create view svv_all_columns as select * from svv_redshift_columns;
 create view svv_tables as select database_name as table_catalog, schema_name as table_schema, table_name, table_type, remarks
 from svv_redshift_tables;
 create view svv_columns as select database_name as table_catalog, schema_name as table_schema, * from svv_redshift_columns;
+-- A column without an encoding has the one that r_CREATE_TABLE_NEW.html names for its type
 create view pg_table_def as
 select r.schema_name as schemaname, r.table_name as tablename, attname::varchar as "column",
-  format_type(atttypid, atttypmod)::varchar as type, 'none'::varchar as encoding, coalesce(attname = distkey, false) as distkey,
+  format_type(atttypid, atttypmod)::varchar as type,
+  coalesce(encodings ->> attname, case when attname = any (sortkey) or atttypid in (16, 700, 701) then 'none'
+    when atttypid in (1042, 1043) then 'lzo' else 'az64' end)::varchar as encoding, coalesce(attname = distkey, false) as distkey,
   coalesce(array_position(sortkey, attname::text), 0)::int  -- of an interleaved one every second is negative
     * case when sort_style = 'INTERLEAVED' and array_position(sortkey, attname::text) % 2 = 0 then -1 else 1 end as sortkey, attnotnull as notnull
 from pg_redshift.relations r join pg_attribute on attrelid = r.oid and attnum > 0 and not attisdropped

@@ -86,6 +86,7 @@ class Table:
         self.like: str | None = None
         self.primary_key: set[str] = set()
         self.names: set[str] = set()
+        self.encodings: dict[str, str] = {}
 
     def columns(self, sql: str) -> str:
         """A list of columns and constraints, in its parentheses, as PostgreSQL's; keys are information to the planner.
@@ -152,6 +153,8 @@ class Table:
                 text = column.kind and column.kind.this in exp.DataType.TEXT_TYPES
                 if kind.name.lower() not in ENCODINGS or (text and kind.name.lower() in NUMERIC_ENCODINGS):
                     raise RedshiftError(f'invalid encoding type specified for column "{name}"', NOT_SUPPORTED)
+                if kind.name.lower() != "auto":
+                    self.encodings[name] = "none" if kind.name.lower() == "raw" else kind.name.lower()
             elif not isinstance(kind, LEFT_OUT):
                 raise refusals.syntax_error(kind.sql().split()[0].lower())
         if name in self.primary_key and not any(isinstance(c.kind, exp.NotNullColumnConstraint) for c in kept):
@@ -203,7 +206,8 @@ class Table:
             raise RedshiftError("DISTKEY must be specified when DISTSTYLE KEY is", SYNTAX_ERROR)
         style = self.sort_style or ("COMPOUND" if self.sortkey else None)
         words = {"diststyle": self.diststyle, "distkey": self.distkey, "sortkey": self.sortkey, "sort_style": style}
-        return json.dumps({key: value for key, value in (words | {"like": parent}).items() if value is not None})
+        words |= {"like": parent, "encodings": self.encodings or None}
+        return json.dumps({key: value for key, value in words.items() if value is not None})
 
 
 def create_table(sql: str) -> tuple[str, int | None, Table]:

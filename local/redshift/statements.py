@@ -116,15 +116,21 @@ def alter_table(text: str, body: str) -> Statement:
         return keep(text, table, ddl.Table(body))
     if words[0] == "ADD":
         column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
-        definition = ddl.Table(text).columns(f"({column})")[1:-1]
+        attributes = ddl.Table(text)
+        definition = attributes.columns(f"({column})")[1:-1]
         if " as identity" in definition:
             raise RedshiftError("an identity column cannot be added to a table", NOT_SUPPORTED)
         if definition.endswith(" NOT NULL") and " DEFAULT " not in definition:
             message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression"
             raise RedshiftError(message, NOT_SUPPORTED)
-        return Statement(text, f"alter table {table} add column {definition}")
+        return Statement(text, f"alter table {table} add column {definition}{attributes.comment()}")
     if words[0] == "ALTER" and "ENCODE" in words:
-        return keep(text, table, ddl.Table(body))
+        attributes = ddl.Table(body)
+        for _, *of_column, word, encoding in (part for part in parts if len(part) > 3):  # the whole table: ENCODE AUTO
+            if word.text.upper() == "ENCODE":
+                name = encoding.text.lower()
+                attributes.encodings[of_column[-1].text.lower()] = "none" if name == "raw" else name
+        return keep(text, table, attributes)
     if words[0] == "ALTER" and words[1] in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):
         attributes = ddl.Table(body)
         attributes.attributes([token for part in parts for token in part[1:]])
