@@ -3,7 +3,8 @@ set search_path = pg_catalog, pg_postgres;
 
 -- What a table was created with: PostgreSQL has no place for it.
 create table pg_redshift.table_attributes (
-  table_id oid primary key, diststyle text not null, distkey text, sortkey text[] not null, sort_style text
+  table_id oid primary key, diststyle text not null, distkey text, sortkey text[] not null, sort_style text,
+  encodings pg_postgres.jsonb not null
 );
 create sequence pg_redshift.query_id;
 grant usage, create on schema pg_redshift to public;  -- late-binding views are functions there
@@ -14,11 +15,13 @@ create function pg_redshift.set_attributes(id regclass, attributes pg_postgres.j
   set search_path = pg_catalog, pg_postgres as $$
   insert into pg_redshift.table_attributes
   select id, coalesce(attributes ->> 'diststyle', 'AUTO'), attributes ->> 'distkey',
-    array(select json_array_elements_text(coalesce(attributes -> 'sortkey', '[]'))), attributes ->> 'sort_style'
+    array(select json_array_elements_text(coalesce(attributes -> 'sortkey', '[]'))), attributes ->> 'sort_style',
+    coalesce(attributes -> 'encodings', '{}')::jsonb
   on conflict (table_id) do update set diststyle = coalesce(attributes ->> 'diststyle', table_attributes.diststyle),
     distkey = case when attributes ->> 'diststyle' is null then table_attributes.distkey else excluded.distkey end,
     sortkey = case when attributes -> 'sortkey' is null then table_attributes.sortkey else excluded.sortkey end,
-    sort_style = coalesce(attributes ->> 'sort_style', table_attributes.sort_style) $$;
+    sort_style = coalesce(attributes ->> 'sort_style', table_attributes.sort_style),
+    encodings = table_attributes.encodings || excluded.encodings $$;
 
 -- After DDL: text becomes varchar, VARCHAR(n) holds n bytes, and a sort key becomes an index of block ranges, so that
 -- literal ranges prune as zone maps do. The proxy appends the attributes to the statement as a comment.
@@ -39,9 +42,9 @@ begin
     join pg_class c on c.oid = d.objid and d.classid = 'pg_class'::regclass
     where c.relkind = 'r' and d.command_tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
   loop
-    if exists (select 1 from pg_attribute where attrelid = item.oid and atttypid = 25 and attnum > 0) then
+    if exists (select 1 from pg_attribute where attrelid = item.oid and atttypid in (25, 1043) and atttypmod = -1 and attnum > 0) then
       update pg_attribute set atttypid = 1043, atttypmod = 65539
-      where attrelid = item.oid and atttypid = 25 and attnum > 0 and not attisdropped;
+      where attrelid = item.oid and atttypid in (25, 1043) and atttypmod = -1 and attnum > 0 and not attisdropped;
     end if;
     select string_agg(format('octet_length(%I) <= %s', attname, atttypmod - 4), ' and ' order by attnum) into condition
     from pg_attribute where attrelid = item.oid and atttypid in (1042, 1043) and atttypmod > 4 and not attisdropped;
@@ -53,7 +56,7 @@ begin
     end if;
     if attributes is not null then
       insert into pg_redshift.table_attributes  -- a table that is made LIKE another inherits
-      select item.oid, p.diststyle, p.distkey, p.sortkey, p.sort_style
+      select item.oid, p.diststyle, p.distkey, p.sortkey, p.sort_style, p.encodings
       from pg_redshift.table_attributes p where p.table_id = (attributes ->> 'like')::oid
       on conflict (table_id) do nothing;
       perform pg_redshift.set_attributes(item.oid, attributes);
@@ -67,6 +70,22 @@ begin
   end loop;
   perform set_config('redshift.in_ddl', 'off', true);
 end $$;
+-- A view is only read (r_CREATE_VIEW.html)
+create function pg_redshift.refuse_change() returns trigger language plpgsql as $$ begin
+  raise exception using errcode = '0A000', message = 'cannot '
+    || case tg_op when 'INSERT' then 'insert into' when 'DELETE' then 'delete from' else 'update' end || ' a view';
+end $$;
+create function pg_redshift.after_view() returns event_trigger language plpgsql security definer
+  set search_path = pg_catalog, pg_postgres, pg_temp as $$
+declare
+  name text;
+begin
+  for name in select object_identity from pg_event_trigger_ddl_commands() where object_type = 'view' loop
+    execute format('create or replace trigger is_read instead of insert or update or delete on %s for each row
+      execute function pg_redshift.refuse_change()', name);
+  end loop;
+end $$;
+create event trigger after_view on ddl_command_end when tag in ('CREATE VIEW') execute function pg_redshift.after_view();
 create event trigger after_ddl on ddl_command_end
   when tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
   execute function pg_redshift.after_ddl();
@@ -96,15 +115,33 @@ from pg_redshift.load_log('load_history') line, json_to_record(line) as x(user_i
   error_count bigint);
 grant select on sys_load_error_detail, sys_load_detail, sys_load_history to public;
 
+create function current_user_id() returns int stable parallel safe
+  return (select oid::int from pg_roles where rolname = current_user);
+create function db_collation() returns text immutable parallel safe return 'case_sensitive';
+create function pg_get_cols(text) returns setof record language sql stable as $$
+  select nspname, relname, attname, format_type(atttypid, atttypmod)::varchar, attnum::int from pg_attribute
+  join pg_class c on c.oid = attrelid join pg_namespace n on n.oid = relnamespace
+  where attrelid = pg_postgres.to_regclass($1) and attnum > 0 and not attisdropped order by attnum $$;
 create function pg_get_late_binding_view_cols() returns setof record language sql stable
   as $$ select null::name, null::name, null::name, null::varchar, null::int where false $$;
+
+-- The rows of a table: PostgreSQL's estimate where there are enough of them to have one
+create function pg_redshift.row_count(id regclass) returns bigint language plpgsql stable security definer as $$
+declare
+  number bigint := (select reltuples from pg_class where oid = id);
+begin
+  if number < 1000 then
+    execute 'select count(*) from ' || id into number;
+  end if;
+  return number;
+end $$;
 
 -- The SVV views, over the tables and views of users
 create view pg_redshift.relations as
 select c.oid, current_database()::varchar as database_name, n.nspname::varchar as schema_name, c.relname::varchar as table_name,
   (case c.relkind when 'r' then 'TABLE' else 'VIEW' end)::varchar as table_type,
   array_to_string(c.relacl, '|')::varchar as acl, obj_description(c.oid, 'pg_class')::varchar as remarks,
-  pg_get_userbyid(c.relowner)::varchar as owner, a.*, greatest(c.reltuples, 0)::numeric(38,0) as rows
+  pg_get_userbyid(c.relowner)::varchar as owner, a.*, (case c.relkind when 'r' then pg_redshift.row_count(c.oid) end)::numeric(38,0) as rows
 from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_redshift.table_attributes a on a.table_id = c.oid
 where c.relkind in ('r', 'v') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_redshift', 'pg_postgres')
   and c.relpersistence <> 't';
@@ -118,7 +155,7 @@ select database_name as database, schema_name as schema, oid::int as table_id, t
   0::numeric(5,2) as unsorted, 0::numeric(5,2) as stats_off, rows as tbl_rows, null::numeric(19,2) as skew_sortkey1,
   null::numeric(19,2) as skew_rows, rows as estimated_visible_rows, null::varchar as risk_event,
   null::smallint as vacuum_sort_benefit
-from pg_redshift.relations where table_type = 'TABLE';
+from pg_redshift.relations where rows > 0;  -- an empty table is not shown
 create view svv_redshift_databases as
 select datname::varchar as database_name, datdba::int as database_owner, 'local'::varchar as database_type,
   array_to_string(datacl, '|')::varchar as database_acl, null::varchar as database_options,
@@ -147,10 +184,14 @@ create view svv_all_columns as select * from svv_redshift_columns;
 create view svv_tables as select database_name as table_catalog, schema_name as table_schema, table_name, table_type, remarks
 from svv_redshift_tables;
 create view svv_columns as select database_name as table_catalog, schema_name as table_schema, * from svv_redshift_columns;
+-- A column without an encoding has the one that r_CREATE_TABLE_NEW.html names for its type
 create view pg_table_def as
 select r.schema_name as schemaname, r.table_name as tablename, attname::varchar as "column",
-  format_type(atttypid, atttypmod)::varchar as type, 'none'::varchar as encoding, coalesce(attname = distkey, false) as distkey,
-  coalesce(array_position(sortkey, attname::text), 0)::int as sortkey, attnotnull as notnull
+  format_type(atttypid, atttypmod)::varchar as type,
+  coalesce(encodings ->> attname, case when attname = any (sortkey) or atttypid in (16, 700, 701) then 'none'
+    when atttypid in (1042, 1043) then 'lzo' else 'az64' end)::varchar as encoding, coalesce(attname = distkey, false) as distkey,
+  coalesce(array_position(sortkey, attname::text), 0)::int  -- of an interleaved one every second is negative
+    * case when sort_style = 'INTERLEAVED' and array_position(sortkey, attname::text) % 2 = 0 then -1 else 1 end as sortkey, attnotnull as notnull
 from pg_redshift.relations r join pg_attribute on attrelid = r.oid and attnum > 0 and not attisdropped
 where table_type = 'TABLE' and pg_table_is_visible(r.oid);
 create view svv_relation_privileges as
@@ -182,7 +223,7 @@ end $$;
 -- text is varchar in what the catalogue says, too
 alter function format_type(oid, int) rename to pg_format_type;
 create function format_type(oid, int) returns text language sql stable as $$
-  select case when $1 = 25 then 'character varying(65535)' else pg_catalog.pg_format_type($1, $2) end $$;
+  select case when $1 = 25 or $1 = 1043 and $2 = -1 then 'character varying(65535)' else pg_catalog.pg_format_type($1, $2) end $$;
 alter view information_schema.columns rename to postgres_columns;
 create view information_schema.columns as
 select table_catalog, table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,

@@ -27,10 +27,14 @@ KEPT_CONSTRAINTS = (
 )
 LEFT_OUT = (
     exp.CollateColumnConstraint,
-    exp.EncodeColumnConstraint,
     exp.Reference,
     exp.UniqueColumnConstraint,
 )
+# c_Compression_encodings.html
+NUMERIC_ENCODINGS = set("az64 delta delta32k mostly8 mostly16 mostly32".split())
+ENCODINGS = NUMERIC_ENCODINGS | set("auto bytedict lzo raw runlength text255 text32k zstd".split())
+# The types of the catalogue, and intervals of no kind: the leader node has them, and no table
+LEADER_TYPES = set("aclitem cid interval name oid oidvector regclass regproc regtype tid unknown xid".split())
 LIST_HEAD = "create table pg_catalog.made "  # no table of a user: the leader node computes a default
 
 
@@ -82,6 +86,7 @@ class Table:
         self.like: str | None = None
         self.primary_key: set[str] = set()
         self.names: set[str] = set()
+        self.encodings: dict[str, str] = {}
 
     def columns(self, sql: str) -> str:
         """A list of columns and constraints, in its parentheses, as PostgreSQL's; keys are information to the planner.
@@ -117,8 +122,8 @@ class Table:
             word = error.errors[0]["highlight"]
             raise RedshiftError(f'syntax error at or near "{word}"', SYNTAX_ERROR) from error
         for column in tree.find_all(exp.ColumnDef):
-            kind = write(column.kind) if column.kind else ""
-            if "[" in kind:
+            kind = write(column.kind).strip('"') if column.kind else ""
+            if "[" in kind or kind in LEADER_TYPES:
                 raise RedshiftError(f'Column "{column.name}" has unsupported type "{kind}".', NOT_SUPPORTED)
         nodes = nodes_of(tree)
         refusals.check(tree, nodes)
@@ -129,6 +134,8 @@ class Table:
         """Takes out of a column's definition what PostgreSQL does not know."""
         name, kept = column.name.lower(), []
         self.names.add(name)
+        if name == "oid":  # a system column of PostgreSQL 8; PostgreSQL itself refuses the others
+            raise RedshiftError(f'column name "{name}" conflicts with a system column name', "42701")
         column.set("this", exp.to_identifier(name, quoted=True))
         for constraint in column.constraints:
             kind = constraint.kind
@@ -142,6 +149,12 @@ class Table:
                 self.distkey, self.diststyle = name, "KEY"
             elif kind.name == "SORTKEY":
                 self.sortkey = [*(self.sortkey or []), name]
+            elif isinstance(kind, exp.EncodeColumnConstraint):
+                text = column.kind and column.kind.this in exp.DataType.TEXT_TYPES
+                if kind.name.lower() not in ENCODINGS or (text and kind.name.lower() in NUMERIC_ENCODINGS):
+                    raise RedshiftError(f'invalid encoding type specified for column "{name}"', NOT_SUPPORTED)
+                if kind.name.lower() != "auto":
+                    self.encodings[name] = "none" if kind.name.lower() == "raw" else kind.name.lower()
             elif not isinstance(kind, LEFT_OUT):
                 raise refusals.syntax_error(kind.sql().split()[0].lower())
         if name in self.primary_key and not any(isinstance(c.kind, exp.NotNullColumnConstraint) for c in kept):
@@ -193,7 +206,8 @@ class Table:
             raise RedshiftError("DISTKEY must be specified when DISTSTYLE KEY is", SYNTAX_ERROR)
         style = self.sort_style or ("COMPOUND" if self.sortkey else None)
         words = {"diststyle": self.diststyle, "distkey": self.distkey, "sortkey": self.sortkey, "sort_style": style}
-        return json.dumps({key: value for key, value in (words | {"like": parent}).items() if value is not None})
+        words |= {"like": parent, "encodings": self.encodings or None}
+        return json.dumps({key: value for key, value in words.items() if value is not None})
 
 
 def create_table(sql: str) -> tuple[str, int | None, Table]:
@@ -220,6 +234,8 @@ def create_table(sql: str) -> tuple[str, int | None, Table]:
     name = head["name"].lower()
     temporary = head["temporary"] or '"#' in name
     text = f"create {'temporary ' if temporary else ''}table {head['exists'] or ''}{name}"
+    if head["exists"] and query is not None:
+        raise RedshiftError('syntax error at or near "as"', SYNTAX_ERROR, tokens[query].start + 1)
     if columns or query is None:
         text += columns or " ()"
     return text, None if query is None else tokens[query].end + 1, table

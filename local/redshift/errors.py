@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 SYNTAX_ERROR = "42601"
 NOT_SUPPORTED = "0A000"
 INTERNAL_ERROR = "XX000"
@@ -44,7 +46,9 @@ def missing(what: str, position: int | None = None) -> RedshiftError:
 
 def unsupported_command(statement: str) -> RedshiftError:
     """The error for a statement that PostgreSQL has and Redshift lacks."""
-    return RedshiftError(f'SQL command "{" ".join(statement.split())[:80]}" not supported.', NOT_SUPPORTED, 1)
+    command = " ".join(statement.split())[:80]
+    where = " on Redshift tables" if re.match(r"create (unique )?index", command, re.I) else ""
+    return RedshiftError(f'SQL command "{command}" not supported{where}.', NOT_SUPPORTED, 1)
 
 
 def fault(error: Exception) -> RedshiftError:

@@ -8,15 +8,16 @@ create schema pg_postgres;
 grant usage on schema pg_postgres, pg_redshift to public;
 update pg_proc set pronamespace = 'pg_postgres'::regnamespace
 where pronamespace = 'pg_catalog'::regnamespace and (proname not in (select name from pg_redshift.functions)
-  or proname in ('concat', 'json_array_length', 'json_extract_path_text', 'regexp_count', 'regexp_instr', 'regexp_replace',
-    'regexp_substr', 'split_part', 'to_char', 'to_date', 'to_timestamp', 'version')
-  or proname = 'avg' and proargtypes[0] in (20, 21, 23)
+  or proname in ('cbrt', 'concat', 'json_array_length', 'json_extract_path_text', 'json_typeof', 'quote_literal', 'regexp_count',
+    'regexp_instr', 'regexp_replace', 'regexp_substr', 'split_part', 'to_char', 'to_date', 'to_timestamp', 'version')
+  or proname = 'avg' and proargtypes[0] in (20, 21, 23, 1700)
+  or proname = 'date_trunc' and pronargs = 3 or proname = 'random' and pronargs = 2
   or proname = 'sum' and proargtypes[0] in (20, 700)
   -- These have double precision as their result, whatever their argument is
   or proname ~ '^(stddev|var)' and proargtypes[0] in (20, 21, 23, 1700)
   or (proname in ('exp', 'power', 'pow', 'sqrt') or proname = 'log' and pronargs = 1) and proargtypes[0] = 1700);
 update pg_type set typnamespace = 'pg_postgres'::regnamespace
-where typnamespace = 'pg_catalog'::regnamespace and typtype in ('b', 'd', 'r', 'm', 'p') and typelem = 0
+where typnamespace = 'pg_catalog'::regnamespace and typtype in ('b', 'd', 'r', 'm', 'p') and typcategory <> 'A'
   and typname not in (select name from pg_redshift.types);
 set search_path = pg_catalog, pg_postgres;
 
@@ -42,10 +43,11 @@ begin
   end loop;
   return value;
 end $$;
+-- (in PL/pgSQL: an SQL function would be inlined, and CREATE TABLE AS would no longer see the width of the cast)
 create function pg_redshift.varchar_bytes(value varchar, modifier int, is_explicit bool) returns varchar
-  immutable parallel safe language sql as $$
-  select case when modifier < 4 or octet_length(value) <= modifier - 4 then value
-    else pg_redshift.to_bytes(value, modifier, is_explicit)::varchar end $$;
+  immutable strict parallel safe language plpgsql as $$ begin
+  if octet_length(value) <= modifier - 4 or modifier < 4 then return value; end if;
+  return pg_redshift.to_bytes(value, modifier, is_explicit)::varchar; end $$;
 update pg_cast set castfunc = 'pg_redshift.varchar_bytes'::regproc where castsource = 1043 and casttarget = 1043;
 
 -- A boolean has no cast to a text
@@ -53,7 +55,7 @@ create function pg_redshift.no_text(bool) returns text stable parallel safe
   return pg_redshift.fail('42846', 'cannot cast type boolean to character varying');
 update pg_cast set castfunc = 'pg_redshift.no_text'::regproc where castsource = 16 and casttarget in (25, 1042, 1043);
 
--- AVG of integers is an integer (r_AVG.html)
+-- AVG of integers is an integer, and that of decimals has their scale (r_AVG.html)
 create function pg_redshift.avg_result(state int8[]) returns int8 language sql immutable strict parallel safe
   as $$ select case when $1[1] > 0 then $1[2] / $1[1] end $$;
 create function pg_redshift.avg_add(state int8[], value int8) returns int8[] language plpgsql immutable strict parallel safe
@@ -61,6 +63,11 @@ create function pg_redshift.avg_add(state int8[], value int8) returns int8[] lan
 create aggregate avg(int2) (sfunc = int2_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 create aggregate avg(int4) (sfunc = int4_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 create aggregate avg(int8) (sfunc = pg_redshift.avg_add, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
+create function pg_redshift.avg_result(state numeric[]) returns numeric language sql immutable strict parallel safe
+  as $$ select case when $1[1] > 0 then trunc($1[2] / $1[1], pg_postgres.scale($1[2])) end $$;
+create function pg_redshift.avg_add(state numeric[], value numeric) returns numeric[] language plpgsql immutable strict
+  parallel safe as $$ begin return array[state[1] + 1, state[2] + value]; end $$;
+create aggregate avg(numeric) (sfunc = pg_redshift.avg_add, stype = numeric[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
 
 -- SUM of integers is an integer, too (r_SUM.html)
 create aggregate sum(int8) (sfunc = int8pl, stype = int8, combinefunc = int8pl, parallel = safe);
@@ -188,7 +195,7 @@ create function pg_redshift.date_part(part text, moment timestamp) returns int i
     when 'microseconds' then mod(extract(microseconds from moment), 1000000)
     else floor(pgdate_part(part, moment)) end;
 create function pg_redshift.date_part(part text, moment timestamptz) returns float8 immutable strict parallel safe
-  return pg_redshift.date_part(part, moment at time zone 'UTC');
+  return case when part like 'timezone%' then date_part(part, moment) else pg_redshift.date_part(part, moment at time zone 'UTC') end;
 create function pg_redshift.date_part(part text, moment time) returns int immutable strict parallel safe
   return pg_redshift.date_part(part, date '2000-01-01' + moment);
 create function pg_redshift.date_part(part text, moment timetz) returns int immutable strict parallel safe
@@ -200,6 +207,10 @@ create function date_part_year(text) returns int stable strict parallel safe ret
 create function trunc(timestamp) returns date immutable strict parallel safe return $1::date;
 create function trunc(float8, int) returns float8 immutable strict parallel safe return trunc($1::numeric, $2)::float8;
 create function round(float8, int) returns float8 immutable strict parallel safe return round($1::numeric, $2)::float8;
+-- The root that PostgreSQL gives may be off in its last digit, which one step of Newton's corrects
+create function cbrt(float8) returns float8 immutable strict parallel safe language sql
+  as $$ select root - case when root = 0 then 0 else (root * root * root - $1) / (3 * root * root) end
+    from (select pg_postgres.cbrt($1) as root) near $$;
 create function last_day(timestamp) returns date immutable strict parallel safe
   return (date_trunc('month', $1) + interval '1 month')::date - 1;
 create function add_months(timestamp, bigint) returns timestamp immutable strict parallel safe
@@ -209,7 +220,8 @@ create function months_between(a timestamp, b timestamp) returns float8 immutabl
     or a::date = last_day(a) and b::date = last_day(b) then 0
     else ((extract(day from a) - extract(day from b)) + extract(epoch from a::time - b::time) / 86400) / 31 end;
 create function next_day(timestamp, text) returns date immutable strict parallel safe
-  return $1::date + (7 + (strpos('su mo tu we th fr sa', lower(left($2, 2))) - 1) / 3 - extract(dow from $1)::int - 1) % 7 + 1;
+  return $1::date + (7 + (coalesce(nullif(strpos('su mo tu we th fr sa', lower(left($2, 2))), 0),
+    pg_redshift.fail('22023', 'invalid day of the week: ' || $2)::int) - 1) / 3 - extract(dow from $1)::int - 1) % 7 + 1;
 create function convert_timezone(source text, target text, moment timestamp) returns timestamp immutable strict parallel safe
   return moment at time zone source at time zone target;
 create function convert_timezone(target text, moment timestamp) returns timestamp immutable strict parallel safe
@@ -220,6 +232,8 @@ create function convert_timezone(target text, moment timestamptz) returns timest
 -- TO_CHAR names the zone of the session also for a time without one, and the currency symbol is a dollar
 create function to_char(timestamp, text) returns text stable strict parallel safe
   return pg_postgres.to_char($1 at time zone current_setting('timezone'), $2);
+create function to_char(timestamptz, text) returns text stable strict parallel safe return pg_postgres.to_char($1, $2);
+create function to_char(interval, text) returns text stable strict parallel safe return pg_postgres.to_char($1, $2);
 create function to_char(numeric, text) returns text stable strict parallel safe return pg_postgres.to_char($1,
   case when $2 like '%"%' then $2 else pg_postgres.regexp_replace($2, '(?<!p)l', '"$"', 'gi') end);
 create function to_char(float8, text) returns text stable strict parallel safe return to_char($1::numeric, $2);
@@ -265,6 +279,8 @@ create function len(text) returns int immutable strict parallel safe return leng
 create function charindex(text, text) returns int immutable strict parallel safe return strpos($2, $1);
 create function octetindex(text, text) returns int immutable strict parallel safe
   return case when strpos($2, $1) = 0 then 0 else octet_length(left($2, strpos($2, $1) - 1)) + 1 end;
+create function quote_literal(text) returns text immutable strict parallel safe
+  return '\'' || replace(replace($1, '\\', '\\\\'), '\'', '\'\'') || '\'';
 create function replicate(text, int) returns text immutable strict parallel safe return repeat($1, $2);
 create function strtol(text, int) returns bigint immutable strict language plpgsql as $$
 declare
@@ -284,6 +300,15 @@ begin
   end loop;
   return case when ltrim($1) like '-%' then -total else total end;
 end $$;
+
+-- SOUNDEX.html, DIFFERENCE.html: letters of one sound have one digit, vowels have none and part the others
+create function soundex(text) returns varchar immutable strict parallel safe language sql as $$
+  select rpad(initial || replace(substr(pg_postgres.regexp_replace(translate(initial || translate(substr(letters, 2), 'HW', ''),
+      'ABCDEFGHIJKLMNOPQRSTUVWXYZ', '01230120022455012623010202'), '(.)\\1+', '\\1', 'g'), 2), '0', ''), case when letters = '' then 0 else 4 end, '0')
+  from (select letters, left(letters, 1) as initial from (select upper(pg_postgres.regexp_replace($1, '[^A-Za-z]', '', 'g')) as letters)) $$;
+create function difference(text, text) returns int immutable strict parallel safe language sql as $$
+  select case when a || b = '' then 1 else (select count(*) from generate_series(1, 4) n where substr(a, n, 1) = substr(b, n, 1)
+    and a <> '' and b <> '') end::int from (select soundex($1) as a, soundex($2) as b) $$;
 
 -- Regular expressions: e takes the group, p is Perl's syntax, which PostgreSQL's covers for the most part
 create function pg_redshift.flags(text) returns text immutable strict parallel safe return translate($1, 'ep', '');
@@ -306,6 +331,20 @@ create function sha2(text, int) returns text immutable strict parallel safe retu
   when 224 then encode(sha224(convert_to($1, 'UTF8')), 'hex') when 384 then encode(sha384(convert_to($1, 'UTF8')), 'hex')
   when 512 then encode(sha512(convert_to($1, 'UTF8')), 'hex')
   when 256 then encode(sha256(convert_to($1, 'UTF8')), 'hex') when 0 then encode(sha256(convert_to($1, 'UTF8')), 'hex') end;
+create function pg_redshift.fnv(bytes pg_postgres.bytea, hash bigint) returns bigint immutable strict parallel safe
+  language plpgsql as $$
+declare
+  unsigned numeric;
+begin
+  for i in 0..length(bytes) - 1 loop
+    hash := hash # get_byte(bytes, i);
+    unsigned := mod((case when hash < 0 then 18446744073709551616 else 0 end + hash) * 1099511628211, 18446744073709551616);
+    hash := unsigned - case when unsigned > 9223372036854775807 then 18446744073709551616 else 0 end;
+  end loop;
+  return hash;
+end $$;
+create function fnv_hash(text, seed bigint default -3750763034362895579) returns bigint immutable parallel safe
+  return pg_redshift.fnv(pg_postgres.convert_to($1, 'UTF8'), seed);
 create function crc32(text) returns text immutable strict parallel safe
   return lpad(to_hex(crc32c(convert_to($1, 'UTF8'))), 8, '0');
 create function pg_redshift.rotate(value bigint, bits int) returns bigint immutable strict parallel safe
@@ -347,7 +386,7 @@ create function json_extract_path_text(text, variadic text[]) returns text immut
 create function json_array_length(text) returns int immutable strict parallel safe language sql
   as $$ select pg_postgres.json_array_length($1::pg_postgres.json) $$;
 create function json_extract_array_element_text(text, int) returns text immutable strict parallel safe language sql
-  as $$ select $1::pg_postgres.json operator(pg_catalog.->>) $2 $$;
+  as $$ select $1::pg_postgres.json operator(pg_catalog.->>) case when $2 >= 0 then $2 end $$;
 
 -- The log of the loads, which is not transactional; see load.py
 create function pg_redshift.load_log(kind text) returns setof pg_postgres.json stable security definer language sql as $$
@@ -370,6 +409,7 @@ create function pg_redshift.as_timestamp(date) returns timestamp immutable paral
 do $$
 declare
   known record;
+  name text;
   kind text;
   sign text;
   number int := 0;
@@ -390,7 +430,7 @@ begin
   for known in select oid, proname as name, pronargs, pg_postgres.pg_get_function_arguments(oid) as arguments,
       pg_postgres.pg_get_function_result(oid) as result
     from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proargtypes[0] = 25 and proname in ('left', 'right',
-      'substring', 'split_part', 'len', 'length', 'lower', 'upper', 'initcap', 'replace', 'strpos', 'lpad', 'rpad', 'ltrim',
+      'ascii', 'octet_length', 'quote_literal', 'repeat', 'substring', 'split_part', 'len', 'length', 'lower', 'upper', 'initcap', 'replace', 'strpos', 'lpad', 'rpad', 'ltrim',
       'rtrim', 'btrim', 'reverse', 'translate', 'regexp_substr', 'regexp_replace', 'regexp_instr', 'regexp_count', 'to_date',
       'to_timestamp')
   loop
@@ -398,6 +438,17 @@ begin
       execute pg_postgres.format('create function pg_catalog.%I(%s) returns %s stable parallel safe return pg_catalog.%1$I($1::text%4$s)',
         known.name, pg_postgres.regexp_replace(known.arguments, '\\mtext\\M', kind), known.result,
         (select pg_postgres.string_agg(', $' || n, '' order by n) from generate_series(2, known.pronargs) n));
+    end loop;
+  end loop;
+  -- Redshift hashes an integer from its last byte on
+  foreach kind in array '{int2,int4,int8}'::text[] loop
+    execute pg_postgres.format('create function pg_catalog.fnv_hash(%s, seed bigint default -3750763034362895579) returns bigint
+      immutable parallel safe return pg_redshift.fnv(reverse(pg_postgres.%1$ssend($1)), seed)', kind);
+  end loop;
+  -- Integers are whole, and stay integers (r_FLOOR.html)
+  foreach name in array '{ceil,ceiling,floor,round,trunc}'::text[] loop
+    foreach kind in array '{int2,int4,int8}'::text[] loop
+      execute pg_postgres.format('create function pg_catalog.%I(%s) returns %2$s immutable parallel safe return $1', name, kind);
     end loop;
   end loop;
   foreach kind in array '{int4,int8,numeric,float8,date,timestamp,timestamptz}'::text[] loop

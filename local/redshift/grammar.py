@@ -48,14 +48,17 @@ def postgres_type(text: str) -> str:
     name = " ".join(text.lower().split())
     if name in DEFAULT_LENGTHS:
         return DEFAULT_LENGTHS[name]
-    base, length = re.fullmatch(r"([^(]*?)\s*(\(.*\))?(?: with(?:out)? time zone)?", name).groups()  # type: ignore[union-attr]
-    limit, size = LIMITS.get(base, 0), re.match(r"\(\s*(\d+)", length or "")
+    parts = re.fullmatch(r"([^(]*?)\s*(\(.*\))?(?: with(?:out)? time zone)?", name)
+    base, length = parts.groups() if parts else (name, "")
+    limit, size = LIMITS.get(base, 0), re.match(r"\(\s*(\d+)(?:\s*,\s*(\d+))?", length or "")
+    if limit == 38 and size and size[2] and int(size[1]) <= limit and int(size[2]) > int(size[1]):
+        raise RedshiftError(f"NUMERIC scale {size[2]} must be between 0 and precision {size[1]}", "22023")
     if limit and size and int(size[1]) > limit:
         if limit == 38:
             raise RedshiftError(f"NUMERIC precision {size[1]} must be between 1 and {limit}", "22023")
         raise RedshiftError(f"length for type {base} cannot exceed {limit}", "22023")
-    if length and base in ("nvarchar", "nchar", "bpchar", "text", "varchar", "character varying"):
-        return ("char" if base in ("nchar", "bpchar") else "varchar") + length.replace("max", "65535")
+    if length and base in LIMITS and limit > 38:
+        return ("char" if limit == LIMITS["char"] else "varchar") + length.replace("max", str(limit))
     return name
 
 
@@ -90,6 +93,7 @@ class Parser(RedshiftParser):
         "ARRAY": lambda arguments: exp.Array(expressions=arguments),
         "COLLATE": lambda arguments: exp.Collate(this=arguments[0], expression=arguments[-1]),
     }
+    TYPE_LITERAL_PARSERS: ClassVar = {kind: lambda self, this, kind: typed_literal(this, kind) for kind in exp.DType}
     FUNCTION_PARSERS: ClassVar = {name: RedshiftParser.FUNCTION_PARSERS[name] for name in KEPT_PARSERS}
     CONSTRAINT_PARSERS: ClassVar = {
         **RedshiftParser.CONSTRAINT_PARSERS,
@@ -99,6 +103,7 @@ class Parser(RedshiftParser):
     }
     NO_PAREN_FUNCTION_PARSERS: ClassVar = {
         **{name: read for name, read in RedshiftParser.NO_PAREN_FUNCTION_PARSERS.items() if name != "IF"},
+        "CURRENT_USER_ID": lambda self: exp.Anonymous(this="current_user_id"),
         "SYSDATE": lambda self: exp.Anonymous(this="sysdate"),
         "APPROXIMATE": lambda self: self._parse_function(),  # exact is one of the answers that it may give
     }
@@ -108,6 +113,16 @@ class Parser(RedshiftParser):
         has_numbers = self._match(TokenType.L_PAREN, advance=False)
         start, increment = self._parse_wrapped_csv(self._parse_bitwise) if has_numbers else (None, None)
         return exp.GeneratedAsIdentityColumnConstraint(this=True, start=start, increment=increment)
+
+
+def typed_literal(value: exp.Expression, kind: exp.DataType) -> exp.Expression:
+    """DATE '2020-01-31' in what was read of '2020-01-31' and all that follows it, such as ::timestamp."""
+    literal = next(node for node in value.walk(bfs=False) if isinstance(node, exp.Literal))
+    typed = exp.Cast(this=literal.copy(), to=kind)
+    if literal is value:
+        return typed
+    literal.replace(typed)
+    return value
 
 
 class Generator(RedshiftGenerator):

@@ -18,9 +18,13 @@ from .words import words
 
 ON_TABLES = "Specified types or functions (one per INFO message) not supported on Redshift tables."
 CORRELATED = "This type of correlated subquery pattern is not supported due to internal error"
+NEEDS_TABLES = (
+    "One or more of the used functions must be applied on at least one user created tables. "
+    "Examples of user table only functions are LISTAGG, MEDIAN, PERCENTILE_CONT, etc"
+)
 NEEDS_FRAME = set(
-    "avg bit_and bit_or bool_and bool_or count first_value last_value max min nth_value stddev stddev_pop stddev_samp "
-    "sum var_pop var_samp variance".split()
+    "avg bit_and bit_or bool_and bool_or count first_value last_value max min nth_value ratio_to_report stddev "
+    "stddev_pop stddev_samp sum var_pop var_samp variance".split()
 )
 COLLECTING = {"listagg", "median", "percentile_cont"}
 # A word of a grammar that is PostgreSQL's, or that sqlglot knows of other databases, and those that have to follow it;
@@ -29,7 +33,7 @@ TRIGGERS = {
     "ARRAY": ["["],
     "DISTINCT": ["ON"],
     "FILTER": ["("],
-    "FROM": ["(", "VALUES"],
+    "IN": ["(", "VALUES"],
     "LATERAL": [],
     "MATERIALIZED": [],
     "ON": ["CONFLICT"],
@@ -72,6 +76,8 @@ def check_tokens(tokens: list[Token]) -> None:
     """
     quoted = (TokenType.STRING, TokenType.IDENTIFIER)
     texts = ["" if token.token_type in quoted else token.text.upper() for token in tokens]
+    if texts[:1] in (["VALUES"], ["TABLE"]):  # PostgreSQL takes them for queries
+        raise syntax_error(tokens[0].text, place=tokens[0].start + 1)
     for place, word in enumerate(texts):
         if word == "," and texts[place + 1 : place + 2] and texts[place + 1] in AFTER_A_LIST:
             raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
@@ -109,6 +115,8 @@ def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
     check_statement(tree)
     selects = [node for node in nodes if type(node) is exp.Select]
     if any(name_of(node) in COLLECTING for node in nodes):
+        if not any(tables(nodes)):
+            raise RedshiftError(NEEDS_TABLES, NOT_SUPPORTED)
         for select in selects:
             check_aggregates(select)
     if len(selects) > 1:
@@ -180,9 +188,12 @@ def check_match(node: exp.RegexpLike | exp.RegexpILike | exp.SimilarTo) -> None:
     check_pattern(node.expression)
 
 
-def check_set_operation(node: exp.Except | exp.Intersect) -> None:
-    """EXCEPT and INTERSECT have no ALL."""
-    if node.args.get("distinct") is False:
+def check_set_operation(node: exp.SetOperation) -> None:
+    """EXCEPT and INTERSECT have no ALL, and no operand has a LIMIT (r_UNION.html)."""
+    for side in (node.this, node.expression):
+        if isinstance(side, exp.Subquery) and any(side.unnest().args.get(clause) for clause in ("limit", "offset")):
+            raise RedshiftError("LIMIT may not be used within input to set operations.", NOT_SUPPORTED)
+    if node.args.get("distinct") is False and not isinstance(node, exp.Union):
         raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
 
 
@@ -211,12 +222,25 @@ def check_pattern(pattern: exp.Expression) -> None:
         raise RedshiftError(message, NOT_SUPPORTED, position(pattern))
 
 
+def check_values(node: exp.Values) -> None:
+    """VALUES is what INSERT has, and no table; more than one row holds no subquery (r_INSERT_30.html)."""
+    if not isinstance(node.parent, exp.Insert):
+        raise syntax_error("values")
+    rows = node.expressions
+    if len(rows) > 1 and any(isinstance(value, exp.Query) for row in rows for value in row.expressions):
+        raise RedshiftError("can't use subqueries in multi-row VALUES", NOT_SUPPORTED)
+
+
 def check_window(node: exp.Window) -> None:
     """One window function."""
     function = node.this
     while isinstance(function, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         function = function.this
     name, spec = name_of(function), node.args.get("spec")
+    for item in node.args.get("partition_by") or []:
+        if not item.find(exp.Anonymous, exp.Column, exp.Query):
+            message = "constant expressions are not supported in partition by clauses"
+            raise RedshiftError(message, NOT_SUPPORTED, position(function))
     if name != "listagg" and function.find(exp.Distinct):
         raise RedshiftError("DISTINCT is not supported for window functions", NOT_SUPPORTED, position(function))
     if spec and str(spec.args.get("kind")).upper() == "RANGE":
@@ -284,13 +308,24 @@ def check_cte(node: exp.CTE) -> None:
         raise syntax_error(node.this.key, node)
     with_ = node.parent
     refers = any(table.name.lower() == node.alias.lower() for table in node.this.find_all(exp.Table))
-    if with_ and with_.args.get("recursive") and refers and not node.args["alias"].columns:
+    if not (with_ and with_.args.get("recursive") and refers):
+        return
+    if not node.args["alias"].columns:
         message = f'recursive common table expression "{node.alias}" needs a list of its columns'
         raise RedshiftError(message, SYNTAX_ERROR)
+    if isinstance(node.this, exp.SetOperation) and node.this.args.get("distinct"):
+        raise RedshiftError(f'recursive common table expression "{node.alias}" needs UNION ALL', SYNTAX_ERROR)
 
 
 def check_statement(tree: exp.Expression) -> None:
-    """Rules of DELETE and MERGE."""
+    """Rules of INSERT, UPDATE, DELETE and MERGE."""
+    if isinstance(tree, exp.Update) and any(isinstance(item.this, exp.Tuple) for item in tree.expressions):
+        raise syntax_error("(")
+    source = tree.args.get("from_")
+    if isinstance(tree, exp.Update) and source and any(join.side for join in source.this.args.get("joins") or []):
+        raise RedshiftError("Target table must be part of an equijoin predicate", NOT_SUPPORTED)
+    if isinstance(tree, exp.Insert) and tree.args.get("with_"):
+        raise syntax_error("insert")
     if isinstance(tree, exp.Delete) and tree.this and tree.this.alias:
         raise syntax_error("as", tree.this.args["alias"])
     if isinstance(tree, exp.Merge):
@@ -299,8 +334,13 @@ def check_statement(tree: exp.Expression) -> None:
             raise syntax_error(target.alias, target.args["alias"])
         if tree.args.get("with_"):
             raise syntax_error("merge")
-        matched = {bool(when.args.get("matched")) for when in tree.args["whens"].expressions}
-        if matched != {True, False}:
+        whens = tree.args["whens"].expressions
+        for when in whens:
+            nothing = when.args["then"].name == "DO NOTHING"
+            for word, found in (("and", when.args.get("condition")), ("by", when.args.get("source")), ("do", nothing)):
+                if found:
+                    raise syntax_error(word)
+        if [bool(when.args.get("matched")) for when in whens] != [True, False]:
             raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
         source = tree.args["using"]
         if any(t.name == target.name and t.db == target.db for t in source.find_all(exp.Table) if t is not source):
@@ -359,7 +399,9 @@ CHECKS = {
     exp.RegexpLike: check_match,
     exp.Select: check_select,
     exp.SimilarTo: check_match,
+    exp.Union: check_set_operation,
     exp.Star: check_star,
+    exp.Values: check_values,
     exp.Window: check_window,
 }
 NOT_ON_TABLES = {

@@ -14,6 +14,10 @@ Columns = Callable[[str], list[str]]
 
 DATE_PARTS = {alias: part for part, *aliases in map(str.split, words("date_parts")) for alias in aliases}
 WITH_DATE_PART = ("dateadd", "date_add", "datediff", "date_diff", "date_part", "pgdate_part", "date_trunc")
+POSTGRES_GRAMMAR = set(
+    "json json_array json_arrayagg json_exists json_query json_scalar json_serialize json_value normalize".split()
+)
+WITHOUT_LENGTH = {"dow", "doy", "epoch", "timezone", "timezone_hour", "timezone_minute"}
 # The names under which a function without an alias shows in the result
 SYNONYMS = {
     "nvl": "coalesce",
@@ -22,7 +26,7 @@ SYNONYMS = {
     "date_part": "pgdate_part",
     "grouping_id": "grouping",
 }
-REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
+REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "CURRENT_USER_ID", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
 DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVARCHAR BPCHAR DECIMAL".split()}
 
 
@@ -129,10 +133,16 @@ class Rewriter:
         name, arguments = name_of(node), node.expressions
         kinds = exp.Literal if name == "date_trunc" else exp.Column | exp.Literal | exp.Var
         if name in WITH_DATE_PART and arguments and isinstance(arguments[0], kinds):
-            arguments[0].replace(self.date_part(arguments[0]))
+            part = self.date_part(arguments[0])
+            if part.name in WITHOUT_LENGTH and name.startswith(("dateadd", "date_add", "datediff", "date_diff")):
+                raise RedshiftError(f'timestamp units "{part.name}" not supported', "0A000")
+            arguments[0].replace(part)
             self.changed = True
         if name in SYNONYMS:
             node.set("this", SYNONYMS[name])
+            self.changed = True
+        if name in POSTGRES_GRAMMAR:  # in quotes it is the name of a function, and PostgreSQL says that there is none
+            node.set("this", f'"{name}"')
             self.changed = True
         if name == "nvl2" and len(arguments) == 3:
             test = exp.Not(this=exp.Is(this=exp.paren(arguments[0]), expression=exp.Null()))
@@ -148,6 +158,12 @@ class Rewriter:
             mark = detach(window)
             whole = call("nullif", window, exp.Literal.number(0))
             self.replace(mark, exp.paren(exp.Div(this=value, expression=whole), copy=False), name)
+        elif name in ("current_setting", "set_config") and arguments and arguments[0].name.lower() in words("settings"):
+            arguments[0].replace(exp.Literal.string(f"redshift.{arguments[0].name}"))
+            self.changed = True
+            if name == "current_setting":
+                value = call("nullif", call(name, node.expressions[0], exp.true()), exp.Literal.string(""))
+                self.replace(node, call("coalesce", value, exp.Literal.string("unset")), name)
         elif name.startswith("json_") and isinstance(arguments[-1], exp.Boolean):  # null_if_invalid
             flag = arguments.pop()
             if flag.this:
@@ -175,6 +191,8 @@ class Rewriter:
         if order:
             value, part = order.expressions[0].this, arguments[0]
             is_descending = bool(order.expressions[0].args.get("desc"))
+        if part.is_number and not 0 <= float(part.sql()) <= 1:
+            raise RedshiftError(f"percentile value {part.sql()} is not between 0 and 1", "22003")
         if name == "percentile_disc" and window:
             self.replace_by_list(outer, window, name, value, part, exp.convert(is_descending))
         elif name != "percentile_disc":

@@ -59,7 +59,8 @@ def create_view(text: str, body: str) -> Statement:
     if not found:
         raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
     if not found[3]:
-        return around(text, f"{found[1]} ", found[2])
+        head = re.sub(r'\bview\s+(?="#)', "temporary view ", found[1], flags=re.I)
+        return around(text, f"{head} ", found[2])
     around(text, f"{found[1]} ", found[2])  # refuses now what it would refuse later
     if any(not table.db for table in refusals.tables(nodes_of(read(tokenize(found[2]), found[2])))):
         message = "All the relation names inside should be qualified when creating views with no schema binding."
@@ -115,9 +116,21 @@ def alter_table(text: str, body: str) -> Statement:
         return keep(text, table, ddl.Table(body))
     if words[0] == "ADD":
         column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
-        return Statement(text, f"alter table {table} add column {ddl.Table(text).columns(f'({column})')[1:-1]}")
+        attributes = ddl.Table(text)
+        definition = attributes.columns(f"({column})")[1:-1]
+        if " as identity" in definition:
+            raise RedshiftError("an identity column cannot be added to a table", NOT_SUPPORTED)
+        if definition.endswith(" NOT NULL") and " DEFAULT " not in definition:
+            message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression"
+            raise RedshiftError(message, NOT_SUPPORTED)
+        return Statement(text, f"alter table {table} add column {definition}{attributes.comment()}")
     if words[0] == "ALTER" and "ENCODE" in words:
-        return keep(text, table, ddl.Table(body))
+        attributes = ddl.Table(body)
+        for _, *of_column, word, encoding in (part for part in parts if len(part) > 3):  # the whole table: ENCODE AUTO
+            if word.text.upper() == "ENCODE":
+                name = encoding.text.lower()
+                attributes.encodings[of_column[-1].text.lower()] = "none" if name == "raw" else name
+        return keep(text, table, attributes)
     if words[0] == "ALTER" and words[1] in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):
         attributes = ddl.Table(body)
         attributes.attributes([token for part in parts for token in part[1:]])
@@ -126,8 +139,10 @@ def alter_table(text: str, body: str) -> Statement:
         if not re.search(r"\stype\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)$", change, re.I):
             raise RedshiftError("ALTER COLUMN TYPE is only supported for the size of a VARCHAR", NOT_SUPPORTED)
         return outside_transaction(text, body, "ALTER TABLE ALTER COLUMN")
-    if words[0] not in ("DROP", "RENAME", "OWNER", "SET"):
-        raise RedshiftError(f'syntax error at or near "{tokens[0].text}"', SYNTAX_ERROR)
+    if words[0] not in ("DROP", "RENAME", "OWNER"):
+        raise RedshiftError(f'syntax error at or near "{tokens[words[0] == "SET"].text}"', SYNTAX_ERROR)
+    if "IF" in words[:3]:
+        raise RedshiftError('syntax error at or near "exists"', SYNTAX_ERROR)
     return passed(text, body)
 
 
@@ -163,6 +178,8 @@ def copy(text: str, body: str) -> Statement:
 
 def truncate(text: str, body: str) -> Statement:
     """TRUNCATE commits the transaction in which it runs (r_TRUNCATE.html)."""
+    if not (found := re.match(rf"truncate\s+(?:table\s+)?{NAME}\s*(\S*)", body, re.I)) or found[1]:
+        raise RedshiftError(f'syntax error at or near "{found[1] if found else body}"', SYNTAX_ERROR)
 
     def run(session: Session) -> str:
         session.query(body)
@@ -193,7 +210,8 @@ def analyze(text: str, body: str) -> Statement:
 
 def setting(text: str, body: str) -> Statement:
     """SET, SHOW and RESET: Redshift's own settings are kept and have no effect."""
-    verb, name, rest = re.match(r"(\w+)\s+(\w+|\"\w+\")?(.*)", body, re.S).groups()  # type: ignore[union-attr]
+    scope = r"((?:local|session)\s+(?=\w+\s*(?:=|to\b)))?"
+    verb, local, name, rest = re.match(rf'(\w+)\s+{scope}(\w+|"\w+")?(.*)', body, re.S | re.I).groups()  # type: ignore[union-attr]
     verb, name = verb.lower(), (name or "").strip('"').lower()
     if verb == "show" and name in SHOW_OBJECTS:
         return show_objects(text, name, rest)
@@ -206,9 +224,11 @@ def setting(text: str, body: str) -> Statement:
         if verb == "show":
             value = f"nullif(current_setting('redshift.{name}', true), '')"
             return Statement(text, f"select coalesce({value}, 'unset') as {name}")
-        return Statement(text, f"{verb} redshift.{name}{rest}")
+        return Statement(text, f"{verb} {local or ''}redshift.{name}{rest}")
     if verb == "show" and name == "server_version":
         return Statement(text, "select '8.0.2' as server_version")
+    if verb == "show" and name == "statement_timeout":  # PostgreSQL shows its unit
+        return Statement(text, f"select setting as {name} from pg_catalog.pg_settings where name = '{name}'")
     if name not in words("shared_settings"):
         raise RedshiftError(f'unrecognized configuration parameter "{name}"', "42704")
     return passed(text, body)
@@ -237,14 +257,19 @@ def user(text: str, body: str) -> Statement:
     """CREATE USER and ALTER USER with Redshift's options."""
     sql = re.sub(r"\bpassword\s+disable\b", "password null", body, flags=re.I)
     sql = re.sub(r"\b(no)?createuser\b", lambda found: f"{found[1] or ''}superuser", sql, flags=re.I)
+    sql = re.sub(r"\b(connection\s+limit)\s+unlimited\b", r"\1 -1", sql, flags=re.I)
     sql = re.sub(r"\b(?:syslog\s+access\s+\w+|session\s+timeout\s+\d+|externalid\s+'[^']*')", "", sql, flags=re.I)
     return Statement(text, sql)
 
 
 def grant(text: str, body: str) -> Statement:
     """GRANT and REVOKE; a role is named with the word ROLE."""
-    if re.search(r"\b(?:datashare|model|external|copy\s+job|assumerole)\b", body, re.I):
+    if re.search(
+        r"\b(?:datashare|model|external|copy\s+job|assumerole|language)\b|\busage\s+on\s+database\b", body, re.I
+    ):
         raise missing("GRANT on these objects")
+    if found := re.match(r"\w+\s[\w\s,]*?\b(drop|alter)\b[\w\s,]*?\bon\b", body, re.I):
+        raise missing(f"GRANT {found[1].upper()}")
     if not re.search(r"\bon\b|^\w+\s+role\b", body, re.I):
         raise missing("GRANT of system permissions")
     return Statement(text, re.sub(r"\brole\s+(?=[\w\"])", "", body, flags=re.I))
@@ -252,11 +277,15 @@ def grant(text: str, body: str) -> Statement:
 
 def schema(text: str, body: str) -> Statement:
     """CREATE SCHEMA and ALTER SCHEMA; a quota is not kept."""
+    if re.match(rf"alter\s+schema\s+{NAME}\s+quota\b", body, re.I):
+        raise missing("ALTER SCHEMA ... QUOTA")
     return Statement(text, re.sub(r"\bquota\s+(?:unlimited|\d+\s*(?:mb|gb|tb)?)", "", body, flags=re.I))
 
 
 def database(text: str, body: str) -> Statement:
     """ALTER DATABASE ... ISOLATION LEVEL for the sessions to come (r_ALTER_DATABASE.html)."""
+    if re.match(r"create\b.*\b(?:isolation\s+level|collate)\b", body, re.I | re.S):
+        raise missing("CREATE DATABASE with an isolation level or a collation")
     found = re.fullmatch(rf"alter\s+database\s+({NAME})\s+isolation\s+level\s+(serializable|snapshot)", body, re.I)
     if not found:
         return passed(text, body)
@@ -323,8 +352,8 @@ STATEMENTS = [
         (r"explain", explain),
         (r"declare|prepare", cursor),
         (r"(?:create|alter)\s+user", user),
-        (r"create\s+(?:group|role|database)|alter\s+(?:group|role|default\s+privileges)", passed),
-        (r"alter\s+database", database),
+        (r"create\s+(?:group|role)|alter\s+(?:group|role|default\s+privileges)", passed),
+        (r"(?:create|alter)\s+database", database),
         (r"(?:create|alter)\s+schema", schema),
         (r"grant|revoke", grant),
         (r"create\s+(?:or\s+replace\s+)?function", function),

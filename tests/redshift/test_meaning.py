@@ -29,6 +29,7 @@ def test_create_table_with_all_that_redshift_adds(run) -> None:
         ("c", "character varying(256)", False, 0, False),
     ]
     assert run(described.format("t"))[1][:2] == ("name", "character varying(65535)")
+    run("insert into u values (1)")  # an empty table is not shown
     table_info = """select diststyle, sortkey1, sortkey_num from svv_table_info
         where "table" = 'u' and "schema" = current_schema()"""
     assert run(table_info) == [("KEY(a)", "b", 2)]

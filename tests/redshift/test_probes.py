@@ -20,6 +20,7 @@ def probed(connect) -> Iterator:
         client(statement)
     yield client
     client("drop schema probes cascade")
+    client.connection.close()
 
 
 # A probe may read what the one before it made, and xdist keeps together what has the same name before the last '::'.
