@@ -169,6 +169,9 @@ def run(dag_id: str, conf: dict | None) -> bool:
         return False
     get_listener_manager().add_listener(_listener())
     preload()
+    # Airflow 3.3.1 ends a successful `dags test` of a DAG with a deadline by an AttributeError. Nobody is missed by it:
+    # only a scheduler would notice that the deadline has passed.
+    dag.deadline = None
     dag_run = dag.test(logical_date=timezone.utcnow(), run_conf=conf)
     states = {task.task_id: str(task.state) for task in dag_run.get_task_instances()}
     tell("end", state=str(dag_run.state), reason="", tasks=states)

@@ -228,6 +228,14 @@ def test_a_run_that_has_not_succeeded_in_time_is_noticed(state_root: Path, tmp_p
     assert "{{" not in text
 
 
+def test_a_run_without_a_scheduler_ends_well_although_it_has_a_deadline(stack: Stack, inbox: Inbox) -> None:
+    stack.reset()
+    inbox.read()
+    result = Stack(stack.state, settings={"KPI_ALERT_TOPIC_ARN": inbox.topic}).run()
+    assert (result.state, result.reason) == ("success", "")
+    assert [subject for subject, _ in inbox.read()] == ["streaming_kpis succeeded"]
+
+
 def test_no_run_is_late_where_nobody_asked_for_messages(faulty: Pipeline) -> None:
     with environment(Tasks(faulty).environment(KPI_ALERT_TOPIC_ARN="")):
         from kpi_pipeline import alerts, settings
