@@ -1012,7 +1012,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ],
     ("system views", "cm_chap_system-tables.html"): [
         (("create table bare (a int)", "select \"table\", tbl_rows from svv_table_info where \"table\" in ('other', 'bare')"), [("other", 3)]),
-        ("select col_name, col_type from pg_get_cols('probes.other') cols(view_schema name, view_name name, col_name name, col_type varchar, col_num int) order by col_num", [("id", "integer"), ("amount", "integer")]),
+        ("select col_name, col_type from pg_get_cols('other') cols(view_schema name, view_name name, col_name name, col_type varchar, col_num int) order by col_num", [("id", "integer"), ("amount", "integer")]),
         (("create table woven (a int, b int, c int) interleaved sortkey (a, b)", "select \"column\", sortkey from pg_table_def where tablename = 'woven' order by 1"), [("a", 1), ("b", -2), ("c", 0)]),
         (("create table widths as select coalesce(region, '-') as a, region::varchar(5) as b, upper(region) as c from sales", "select type from pg_table_def where tablename = 'widths' order by \"column\""), [("character varying(65535)",), ("character varying(5)",), ("character varying(65535)",)]),
         (("create table coded (a int, b varchar(5), c float, d date sortkey, e int encode zstd, f char(3) encode raw)", "alter table coded alter column a encode delta", "select \"column\", encoding from pg_table_def where tablename = 'coded' order by 1"), [("a", "delta"), ("b", "lzo"), ("c", "none"), ("d", "none"), ("e", "zstd"), ("f", "none")]),
