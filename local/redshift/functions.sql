@@ -361,63 +361,36 @@ create function pg_last_copy_id() returns bigint volatile language sql
 create function pg_last_copy_count() returns bigint volatile language sql
   as $$ select coalesce(pg_redshift.last_copy(2), 0) $$;
 
--- A text or a date is taken for a time where Redshift wants a time. What is no text is taken for one where Redshift wants a text: as the first argument, and beside LIKE. Numbers are
--- compared with texts as texts, decimals as numbers (c_Supported_data_types.html).
+-- A text or a date is taken for a time where Redshift wants a time.
 -- AS_TIMESTAMP is immutable so that a literal is read once and not for each row.
 create function pg_redshift.as_timestamp(text) returns timestamp immutable strict parallel safe language sql
   as $$ select $1::timestamp $$;
 create function pg_redshift.as_timestamp(date) returns timestamp immutable parallel safe return $1::timestamp;
-do $$
-declare
-  known record;
-  kind text;
-  sign text;
-  number int := 0;
-begin
-  for known in select oid, pronamespace::regnamespace as schema, proname as name, proargtypes, pronargs,
-      pg_postgres.pg_get_function_arguments(oid) as arguments, pg_postgres.pg_get_function_result(oid) as result
-    from pg_proc where pronamespace in ('pg_catalog'::regnamespace, 'pg_redshift'::regnamespace) and 1114 = any (proargtypes)
-      and (pronamespace = 'pg_redshift'::regnamespace or proname <> 'date_part') and proname in ('date_add', 'date_diff', 'pgdate_part', 'date_part', 'date_trunc', 'last_day', 'add_months',
-      'months_between', 'next_day', 'convert_timezone')
-  loop
-    foreach kind in array '{text,date}'::text[] loop
-      execute pg_postgres.format('create function %s.%I(%s) returns %s stable parallel safe return %1$s.%2$I(%5$s)',
-        known.schema, known.name, replace(known.arguments, 'timestamp without time zone', kind), known.result,
-        (select pg_postgres.string_agg(case known.proargtypes[n - 1] when 1114 then 'pg_redshift.as_timestamp($' || n || ')'
-          else '$' || n end, ', ' order by n) from generate_series(1, known.pronargs) n));
-    end loop;
-  end loop;
-  for known in select oid, proname as name, pronargs, pg_postgres.pg_get_function_arguments(oid) as arguments,
-      pg_postgres.pg_get_function_result(oid) as result
-    from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proargtypes[0] = 25 and proname in ('left', 'right',
-      'substring', 'split_part', 'len', 'length', 'lower', 'upper', 'initcap', 'replace', 'strpos', 'lpad', 'rpad', 'ltrim',
-      'rtrim', 'btrim', 'reverse', 'translate', 'regexp_substr', 'regexp_replace', 'regexp_instr', 'regexp_count', 'to_date',
-      'to_timestamp')
-  loop
-    foreach kind in array '{int4,int8,numeric,float8,date,timestamp,timestamptz}'::text[] loop
-      execute pg_postgres.format('create function pg_catalog.%I(%s) returns %s stable parallel safe return pg_catalog.%1$I($1::text%4$s)',
-        known.name, pg_postgres.regexp_replace(known.arguments, '\\mtext\\M', kind), known.result,
-        (select pg_postgres.string_agg(', $' || n, '' order by n) from generate_series(2, known.pronargs) n));
-    end loop;
-  end loop;
-  foreach kind in array '{int4,int8,numeric,float8,date,timestamp,timestamptz}'::text[] loop
-    foreach sign in array '{~~,!~~,~~*,!~~*,~,!~}'::text[] loop
-      number := number + 1;
-      execute pg_postgres.format('create function pg_redshift.compare_%s(%s, text) returns bool stable parallel safe
-        return $1::text operator(pg_catalog.%s) $2', number, kind, sign);
-      execute pg_postgres.format('create operator pg_catalog.%s (leftarg = %s, rightarg = text, function = pg_redshift.compare_%s)',
-        sign, kind, number);
-    end loop;
-  end loop;
-  foreach kind in array '{int4,int8,numeric,float8}'::text[] loop
-    foreach sign in array '{=,<>,<,>,<=,>=}'::text[] loop
-      number := number + 1;
-      execute pg_postgres.format('create function pg_redshift.compare_%s(%s, text) returns bool stable parallel safe return %s',
-        number, kind, pg_postgres.format(case kind when 'numeric' then '$1 %s $2::numeric' else '$1::text %s $2' end, sign));
-      execute pg_postgres.format('create function pg_redshift.compare_%s(text, %s) returns bool stable parallel safe return %s',
-        number, kind, pg_postgres.format(case kind when 'numeric' then '$1::numeric %s $2' else '$1 %s $2::text' end, sign));
-      execute pg_postgres.format('create operator pg_catalog.%s (leftarg = %s, rightarg = text, function = pg_redshift.compare_%s);
-        create operator pg_catalog.%1$s (leftarg = text, rightarg = %2$s, function = pg_redshift.compare_%3$s)', sign, kind, number);
-    end loop;
-  end loop;
-end $$;
+select format('create function %s.%I(%s) returns %s stable parallel safe return %1$s.%2$I(%5$s)', pronamespace::regnamespace,
+  proname, replace(pg_get_function_arguments(p.oid), 'timestamp without time zone', kind), pg_get_function_result(p.oid),
+  (select string_agg(case type when 1114 then 'pg_redshift.as_timestamp($' || n || ')' else '$' || n end, ', ' order by n)
+    from unnest(proargtypes::oid[]) with ordinality x(type, n)))
+from pg_proc p, unnest('{text,date}'::text[]) kind
+where 1114 = any (proargtypes) and (pronamespace = 'pg_redshift'::regnamespace and proname = 'date_part'
+  or pronamespace = 'pg_catalog'::regnamespace and proname in ('date_add', 'date_diff', 'pgdate_part', 'date_trunc', 'last_day',
+    'add_months', 'months_between', 'next_day', 'convert_timezone')) \gexec
+
+-- What is no text is taken for one where Redshift wants a text: as the first argument, and beside LIKE. Numbers are
+-- compared with texts as texts, decimals as numbers (c_Supported_data_types.html).
+\set kinds '{int4,int8,numeric,float8,date,timestamp,timestamptz}'
+select format('create function %I(%s) returns %s stable parallel safe return %1$I($1::text%4$s)', proname,
+  pg_postgres.regexp_replace(pg_get_function_arguments(p.oid), '\\mtext\\M', kind), pg_get_function_result(p.oid),
+  (select string_agg(', $' || n, '' order by n) from generate_series(2, pronargs) n))
+from pg_proc p, unnest(:'kinds'::text[]) kind
+where pronamespace = 'pg_catalog'::regnamespace and proargtypes[0] = 25 and proname in ('left', 'right', 'substring',
+  'split_part', 'len', 'length', 'lower', 'upper', 'initcap', 'replace', 'strpos', 'lpad', 'rpad', 'ltrim', 'rtrim', 'btrim',
+  'reverse', 'translate', 'regexp_substr', 'regexp_replace', 'regexp_instr', 'regexp_count', 'to_date', 'to_timestamp') \gexec
+select format('create function pg_redshift.%I(%s, text) returns bool stable parallel safe return $1::text %s $2;
+  create operator %3$s (leftarg = %2$s, rightarg = text, function = pg_redshift.%1$I)', 'compare ' || sign, kind, sign)
+from unnest(:'kinds'::text[]) kind, unnest('{~~,!~~,~~*,!~~*,~,!~}'::text[]) sign \gexec
+select format('create function pg_redshift.%I(%s, text) returns bool stable parallel safe return $1%s %s $2%s;
+  create function pg_redshift.%1$I(text, %2$s) returns bool stable parallel safe return $1%5$s %4$s $2%3$s;
+  create operator %4$s (leftarg = %2$s, rightarg = text, function = pg_redshift.%1$I);
+  create operator %4$s (leftarg = text, rightarg = %2$s, function = pg_redshift.%1$I)', 'compare ' || sign, kind,
+  case kind when 'numeric' then '' else '::text' end, sign, case kind when 'numeric' then '::numeric' else '' end)
+from unnest('{int4,int8,numeric,float8}'::text[]) kind, unnest('{=,<>,<,>,<=,>=}'::text[]) sign \gexec
