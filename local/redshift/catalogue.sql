@@ -39,10 +39,8 @@ begin
     join pg_class c on c.oid = d.objid and d.classid = 'pg_class'::regclass
     where c.relkind = 'r' and d.command_tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
   loop
-    if exists (select 1 from pg_attribute where attrelid = item.oid and atttypid = 25 and attnum > 0) then
-      update pg_attribute set atttypid = 1043, atttypmod = 65539
-      where attrelid = item.oid and atttypid = 25 and attnum > 0 and not attisdropped;
-    end if;
+    update pg_attribute set atttypid = 1043, atttypmod = 65539
+    where attrelid = item.oid and atttypid = 25 and attnum > 0 and not attisdropped;
     select string_agg(format('octet_length(%I) <= %s', attname, atttypmod - 4), ' and ' order by attnum) into condition
     from pg_attribute where attrelid = item.oid and atttypid in (1042, 1043) and atttypmod > 4 and not attisdropped;
     if item.relpersistence <> 't' then
@@ -72,29 +70,20 @@ create event trigger after_ddl on ddl_command_end
   execute function pg_redshift.after_ddl();
 
 create view sys_load_error_detail as
-select user_id, query_id, transaction_id, session_id, database_name, table_id, start_time, file_name, line_number,
-  column_name, column_type, column_length, position, error_code, error_message
-from pg_redshift.load_log('load_error_detail') line, json_to_record(line) as x(user_id int, query_id bigint,
+select x.* from pg_redshift.load_log('load_error_detail') line, json_to_record(line) as x(user_id int, query_id bigint,
   transaction_id bigint, session_id int, database_name varchar, table_id int, start_time timestamp, file_name varchar,
   line_number bigint, column_name varchar, column_type varchar, column_length varchar, position int, error_code int,
   error_message varchar);
 create view sys_load_detail as
-select user_id, query_id, file_name, bytes_scanned, lines_scanned, splits_scanned, record_time, start_time, end_time, file_etag,
-  file_last_modified
-from pg_redshift.load_log('load_detail') line, json_to_record(line) as x(user_id int, query_id bigint, file_name varchar,
-  bytes_scanned bigint, lines_scanned bigint, splits_scanned int, record_time timestamp, start_time timestamp,
-  end_time timestamp, file_etag varchar,
-  file_last_modified timestamp);
+select x.* from pg_redshift.load_log('load_detail') line, json_to_record(line) as x(user_id int, query_id bigint,
+  file_name varchar, bytes_scanned bigint, lines_scanned bigint, splits_scanned int, record_time timestamp,
+  start_time timestamp, end_time timestamp, file_etag varchar, file_last_modified timestamp);
 create view sys_load_history as
-select user_id, query_id, transaction_id, session_id, database_name, status, table_name, start_time, end_time, duration,
-  data_source, file_format, loaded_rows, loaded_bytes, source_file_count, source_file_bytes, file_count_scanned,
-  file_bytes_scanned, error_count
-from pg_redshift.load_log('load_history') line, json_to_record(line) as x(user_id int, query_id bigint, transaction_id bigint,
-  session_id int, database_name varchar, status varchar, table_name varchar, start_time timestamp, end_time timestamp,
-  duration bigint, data_source varchar, file_format varchar, loaded_rows bigint, loaded_bytes bigint,
+select x.* from pg_redshift.load_log('load_history') line, json_to_record(line) as x(user_id int, query_id bigint,
+  transaction_id bigint, session_id int, database_name varchar, status varchar, table_name varchar, start_time timestamp,
+  end_time timestamp, duration bigint, data_source varchar, file_format varchar, loaded_rows bigint, loaded_bytes bigint,
   source_file_count bigint, source_file_bytes bigint, file_count_scanned bigint, file_bytes_scanned bigint,
   error_count bigint);
-grant select on sys_load_error_detail, sys_load_detail, sys_load_history to public;
 
 create function pg_get_late_binding_view_cols() returns setof record language sql stable
   as $$ select null::name, null::name, null::name, null::varchar, null::int where false $$;
@@ -169,15 +158,8 @@ create view svv_external_columns as select null::varchar as schemaname, null::va
 create view svv_external_tables as select null::varchar as schemaname, null::varchar as tablename where false;
 create view svv_external_schemas as select null::varchar as schemaname where false;
 grant select on all tables in schema pg_redshift to public;
-do $$
-declare
-  name text;
-begin
-  for name in select relname from pg_class where relkind = 'v' and relnamespace = 'pg_catalog'::regnamespace
-    and (relname ~ '^(svv|stv|sys)_' or relname = 'pg_table_def') loop
-    execute 'grant select on ' || name || ' to public';
-  end loop;
-end $$;
+select format('grant select on %I to public', relname) from pg_class
+where relnamespace = 'pg_catalog'::regnamespace and relname ~ '^((svv|stv|sys)_|pg_table_def$)' and relkind = 'v' \gexec
 
 -- text is varchar in what the catalogue says, too
 alter function format_type(oid, int) rename to pg_format_type;

@@ -266,24 +266,13 @@ create function charindex(text, text) returns int immutable strict parallel safe
 create function octetindex(text, text) returns int immutable strict parallel safe
   return case when strpos($2, $1) = 0 then 0 else octet_length(left($2, strpos($2, $1) - 1)) + 1 end;
 create function replicate(text, int) returns text immutable strict parallel safe return repeat($1, $2);
-create function strtol(text, int) returns bigint immutable strict language plpgsql as $$
-declare
-  total bigint := 0;
-  digit int;
-  body text := lower(ltrim($1, ' +-'));
-begin
-  if $2 = 16 and body like '0x%' then
-    body := substr(body, 3);
-  end if;
-  for i in 1..length(body) loop
-    digit := strpos('0123456789abcdefghijklmnopqrstuvwxyz', substr(body, i, 1)) - 1;
-    if digit < 0 or digit >= $2 then
-      raise exception using errcode = '22P02', message = pg_postgres.format('The input %s is not valid to be converted to base %s', $1, $2);
-    end if;
-    total := total * $2 + digit;
-  end loop;
-  return case when ltrim($1) like '-%' then -total else total end;
-end $$;
+create function strtol(text, int) returns bigint stable strict parallel safe language sql as $$
+  select case when bool_or(digit not between 0 and $2 - 1)
+      then pg_redshift.fail('22P02', pg_postgres.format('The input %s is not valid to be converted to base %s', $1, $2))::bigint
+    else sum(digit * pg_postgres.power($2::numeric, (size - place)::numeric)) * case when ltrim($1) like '-%' then -1 else 1 end end::bigint
+  from (select strpos('0123456789abcdefghijklmnopqrstuvwxyz', letter) - 1 as digit, place, length(body) as size
+    from (select replace(ltrim(lower($1), ' +-'), case $2 when 16 then '0x' else '' end, '') as body) written,
+      pg_postgres.regexp_split_to_table(body, '') with ordinality x(letter, place)) digits $$;
 
 -- Regular expressions: e takes the group, p is Perl's syntax, which PostgreSQL's covers for the most part
 create function pg_redshift.flags(text) returns text immutable strict parallel safe return translate($1, 'ep', '');
