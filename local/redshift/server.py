@@ -135,8 +135,7 @@ class LocalRedshift:
             elif code == GSS:
                 client.send(b"N")
             elif code == CANCEL:
-                with socket.socket(socket.AF_UNIX) as sock:
-                    sock.connect(str(self.postgres.sockets / ".s.PGSQL.5432"))
+                with self.postgres.open_socket() as sock:
                     sock.sendall(struct.pack("!i", len(body) + 4) + body)
                 return {}
             elif code == PROTOCOL_3:

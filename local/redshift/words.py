@@ -1,4 +1,4 @@
-"""Names: what one looks like, and the plain lists beside this file (a name on each line, comments after #)."""
+"""Names: what one looks like, and the plain lists beside this file (an entry on each line, comments after #)."""
 
 from __future__ import annotations
 
