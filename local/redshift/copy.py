@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlglot.tokens import Token, TokenType
 
-from .errors import SYNTAX_ERROR, RedshiftError, missing
+from .errors import SYNTAX_ERROR, RedshiftError, missing, syntax_error
 from .grammar import tokenize
 
 MAXERROR_LIMIT = 100_000
@@ -57,7 +57,7 @@ def parse(sql: str) -> Copy:
     table = "".join(sql[token.start : token.end + 1] for token in tokens[:opening]).lower()
     columns = tuple(t.text.lower() for t in tokens[opening + 1 : max(start - 1, opening)] if t.text != ",")
     if len(tokens) <= start + 1 or tokens[start + 1].token_type != TokenType.STRING:
-        raise syntax_error(tokens, start + 1)
+        raise syntax_error(*tokens[start + 1 : start + 2])
     command = Copy(table, columns, tokens[start + 1].text, read_options(tokens, start + 2))
     if not command.source.startswith("s3://"):
         raise missing(f"COPY from {command.source.split(':')[0]}")
@@ -85,7 +85,7 @@ def read_options(tokens: list[Token], at: int) -> dict[str, str]:
             at += 1
             continue
         if word not in FLAGS and word not in VALUES:
-            raise syntax_error(tokens, at)
+            raise syntax_error(tokens[at])
         at += 1
         if after and after[0].text.upper() == "AS":
             at += 1
@@ -97,15 +97,8 @@ def read_options(tokens: list[Token], at: int) -> dict[str, str]:
             takes = at < len(tokens) and tokens[at].token_type in (TokenType.STRING, TokenType.NUMBER)
         if takes:
             if at >= len(tokens):
-                raise syntax_error(tokens, at)
+                raise syntax_error()
             value = tokens[at].text
             at += 1
         options[word] = value
     return options
-
-
-def syntax_error(tokens: list[Token], at: int) -> RedshiftError:
-    """The error that names a token."""
-    if at >= len(tokens):
-        return RedshiftError("syntax error at end of input", SYNTAX_ERROR)
-    return RedshiftError(f'syntax error at or near "{tokens[at].text}"', SYNTAX_ERROR, tokens[at].start + 1)

@@ -10,7 +10,7 @@ from sqlglot.errors import ParseError
 from sqlglot.tokens import Token, TokenType
 
 from . import refusals
-from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError
+from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, syntax_error
 from .grammar import nodes_of, read, tokenize, write
 from .rewrite import Rewriter
 
@@ -67,7 +67,7 @@ def closing(tokens: list[Token], start: int) -> int:
         depth += (tokens[place].token_type == TokenType.L_PAREN) - (tokens[place].token_type == TokenType.R_PAREN)
         if depth == 0:
             return place
-    raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+    raise syntax_error()
 
 
 class Table:
@@ -114,8 +114,7 @@ class Table:
             refusals.check_tokens(tokens)
             tree = read(tokens, text)
         except ParseError as error:
-            word = error.errors[0]["highlight"]
-            raise RedshiftError(f'syntax error at or near "{word}"', SYNTAX_ERROR) from error
+            raise syntax_error(error.errors[0]["highlight"]) from error
         for column in tree.find_all(exp.ColumnDef):
             kind = write(column.kind) if column.kind else ""
             if "[" in kind:
@@ -143,7 +142,7 @@ class Table:
             elif kind.name == "SORTKEY":
                 self.sortkey = [*(self.sortkey or []), name]
             elif not isinstance(kind, LEFT_OUT):
-                raise refusals.syntax_error(kind.sql().split()[0].lower())
+                raise syntax_error(kind.sql().split()[0].lower())
         if name in self.primary_key and not any(isinstance(c.kind, exp.NotNullColumnConstraint) for c in kept):
             kept.append(exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
         column.set("constraints", kept)
@@ -177,7 +176,7 @@ class Table:
                 self.distkey, self.diststyle = after.lower(), "KEY"
                 at += 2
             else:
-                raise RedshiftError(f'syntax error at or near "{tokens[at].text}"', SYNTAX_ERROR, tokens[at].start + 1)
+                raise syntax_error(tokens[at])
 
     def order(self) -> str:
         """A compound sort key as ORDER BY has it; empty for any other table."""
@@ -205,7 +204,7 @@ def create_table(sql: str) -> tuple[str, int | None, Table]:
     """
     head = TABLE_HEAD.match(sql)
     if not head:
-        raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+        raise syntax_error()
     table = Table(sql)
     tokens = [token for token in words_of(sql) if token.start >= head.end()]
     columns = ""

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
+from sqlglot.tokens import Token
+
+log = logging.getLogger(__name__)
+
 SYNTAX_ERROR = "42601"
 NOT_SUPPORTED = "0A000"
 INTERNAL_ERROR = "XX000"
@@ -37,6 +43,14 @@ class RedshiftError(Exception):
         return fields
 
 
+def syntax_error(at: Token | str | None = None, position: int | None = None) -> RedshiftError:
+    """The error for a word that does not belong there; without one, for a statement that ends too early."""
+    if isinstance(at, Token):
+        at, position = at.text, at.start + 1
+    where = "at end of input" if at is None else f'at or near "{at}"'
+    return RedshiftError(f"syntax error {where}", SYNTAX_ERROR, position)
+
+
 def missing(what: str, position: int | None = None) -> RedshiftError:
     """The error for what Redshift has and this stand-in lacks."""
     return RedshiftError(f"the local Redshift does not have {what}; Redshift does", NOT_SUPPORTED, position)
@@ -47,6 +61,9 @@ def unsupported_command(statement: str) -> RedshiftError:
     return RedshiftError(f'SQL command "{" ".join(statement.split())[:80]}" not supported.', NOT_SUPPORTED, 1)
 
 
-def fault(error: Exception) -> RedshiftError:
-    """The error for what must not happen: a fault of this stand-in, or of what it runs on."""
+def for_client(error: Exception) -> RedshiftError:
+    """The error that the client gets and keeps its session: a refusal, or a fault of this stand-in, which is logged."""
+    if isinstance(error, RedshiftError):
+        return error
+    log.error("a fault of the stand-in", exc_info=error)
     return RedshiftError(f"the local Redshift fails: {type(error).__name__}: {error}", INTERNAL_ERROR)

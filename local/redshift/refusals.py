@@ -6,12 +6,13 @@ Functions and types that Redshift lacks need no rule here: they do not exist (fu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.tokens import Token, TokenType
 
-from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing
+from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, syntax_error
 from .grammar import ABSENT_TYPES
 from .rewrite import name_of
 from .words import words
@@ -23,32 +24,19 @@ NEEDS_FRAME = set(
     "sum var_pop var_samp variance".split()
 )
 COLLECTING = {"listagg", "median", "percentile_cont"}
-# A word of a grammar that is PostgreSQL's, or that sqlglot knows of other databases, and those that have to follow it;
-# the last of them is the wrong one, except for ON
+# A word of a grammar that is PostgreSQL's, or that sqlglot knows of other databases, and those that have to follow it,
+# where 0 is any number; the last of them is the wrong one, except for ON
 TRIGGERS = {
     "ARRAY": ["["],
     "DISTINCT": ["ON"],
     "FILTER": ["("],
     "FROM": ["(", "VALUES"],
-    "LATERAL": [],
-    "MATERIALIZED": [],
+    "INTERVAL": ["0"],
+    "LIMIT": ["0", ","],
     "ON": ["CONFLICT"],
-    "RETURNING": [],
-    "RLIKE": [],
-    "REGEXP": [],
-    "==": [],
-    "??": [],
+    **{word: [] for word in "LATERAL MATERIALIZED RETURNING RLIKE REGEXP == ??".split()},
 }
-AFTER_A_LIST = {
-    ",",
-    ")",
-    "FROM",
-    "WHERE",
-    "GROUP",
-    "HAVING",
-    "ORDER",
-    "LIMIT",
-}  # sqlglot reads over a comma before them
+AFTER_A_LIST = set(", ) FROM WHERE GROUP HAVING ORDER LIMIT".split())  # sqlglot reads over a comma before them
 SYSTEM_PREFIXES = ("pg_", "stv_", "stl_", "svl_", "svv_", "svcs_", "sys_")
 
 
@@ -58,31 +46,18 @@ def position(node: exp.Expression) -> int | None:
     return min(starts) + 1 if starts else None
 
 
-def syntax_error(word: str, node: exp.Expression | None = None, place: int | None = None) -> RedshiftError:
-    """PostgreSQL's and Redshift's way to say that a word does not belong there."""
-    at = place if place is not None else position(node) if node is not None else None
-    return RedshiftError(f'syntax error at or near "{word}"', SYNTAX_ERROR, at)
-
-
 def check_tokens(tokens: list[Token]) -> None:
     """Refuses what only the text shows.
 
     Raises:
         RedshiftError: In Redshift's words.
     """
-    quoted = (TokenType.STRING, TokenType.IDENTIFIER)
-    texts = ["" if token.token_type in quoted else token.text.upper() for token in tokens]
-    for place, word in enumerate(texts):
-        if word == "," and texts[place + 1 : place + 2] and texts[place + 1] in AFTER_A_LIST:
-            raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
-        if word == "LIMIT" and texts[place + 2 : place + 3] == [","]:
-            raise syntax_error(",", place=tokens[place + 2].start + 1)
-        if word == "INTERVAL" and tokens[place + 1 : place + 2] and tokens[place + 1].token_type == TokenType.NUMBER:
-            raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
-        following = TRIGGERS.get(word)
+    stand_for = {TokenType.STRING: "", TokenType.IDENTIFIER: "", TokenType.NUMBER: "0"}
+    texts = [stand_for.get(token.token_type, token.text.upper()) for token in tokens]
+    for place, (word, after) in enumerate(pairwise([*texts, ""])):
+        following = [after] if word == "," and after in AFTER_A_LIST else TRIGGERS.get(word)
         if following is not None and texts[place + 1 : place + 1 + len(following)] == following:
-            wrong = tokens[place if word == "ON" else place + len(following)]
-            raise syntax_error(wrong.text, place=wrong.start + 1)
+            raise syntax_error(tokens[place if word == "ON" else place + len(following)])
 
 
 def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
@@ -105,7 +80,7 @@ def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
         elif kind in NOT_HERE:
             raise missing(NOT_HERE[kind], position(node))
         elif kind in NOT_IN_REDSHIFT:
-            raise syntax_error(NOT_IN_REDSHIFT[kind], node)
+            raise syntax_error(NOT_IN_REDSHIFT[kind], position(node))
     check_statement(tree)
     selects = [node for node in nodes if type(node) is exp.Select]
     if any(name_of(node) in COLLECTING for node in nodes):
@@ -172,7 +147,7 @@ def check_interval(node: exp.Interval) -> None:
 def check_identifier(node: exp.Identifier) -> None:
     """A reserved word is a name only in quotes."""
     if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
-        raise syntax_error(str(node.this), node)
+        raise syntax_error(str(node.this), position(node))
 
 
 def check_match(node: exp.RegexpLike | exp.RegexpILike | exp.SimilarTo) -> None:
@@ -195,7 +170,7 @@ def check_column(node: exp.Column) -> None:
 def check_is(node: exp.Is) -> None:
     """IS has no JSON and no NORMALIZED after it."""
     if isinstance(node.expression, exp.Column):
-        raise syntax_error(node.expression.name, node.expression)
+        raise syntax_error(node.expression.name, position(node.expression))
 
 
 def check_star(node: exp.Star) -> None:
@@ -222,9 +197,9 @@ def check_window(node: exp.Window) -> None:
     if spec and str(spec.args.get("kind")).upper() == "RANGE":
         raise RedshiftError("RANGE clause of window functions not yet implemented", NOT_SUPPORTED, position(function))
     if spec and str(spec.args.get("kind")).upper() != "ROWS":
-        raise syntax_error(str(spec.args.get("kind")).lower(), function)
+        raise syntax_error(str(spec.args.get("kind")).lower(), position(function))
     if spec and spec.args.get("exclude"):
-        raise syntax_error("exclude", function)
+        raise syntax_error("exclude", position(function))
     if name in NEEDS_FRAME and node.args.get("order") and not spec:
         message = "Aggregate window functions with an ORDER BY clause require a frame clause"
         raise RedshiftError(message, NOT_SUPPORTED, position(function))
@@ -281,7 +256,7 @@ def check_data_type(node: exp.DataType) -> None:
 def check_cte(node: exp.CTE) -> None:
     """A common table expression is a query, and one that refers to itself names its columns."""
     if isinstance(node.this, exp.DML):
-        raise syntax_error(node.this.key, node)
+        raise syntax_error(node.this.key, position(node))
     with_ = node.parent
     refers = any(table.name.lower() == node.alias.lower() for table in node.this.find_all(exp.Table))
     if with_ and with_.args.get("recursive") and refers and not node.args["alias"].columns:
@@ -292,16 +267,16 @@ def check_cte(node: exp.CTE) -> None:
 def check_statement(tree: exp.Expression) -> None:
     """Rules of DELETE and MERGE."""
     if isinstance(tree, exp.Delete) and tree.this and tree.this.alias:
-        raise syntax_error("as", tree.this.args["alias"])
+        raise syntax_error("as", position(tree.this.args["alias"]))
     if isinstance(tree, exp.Merge):
         target = tree.this
         if target.alias:
-            raise syntax_error(target.alias, target.args["alias"])
+            raise syntax_error(target.alias, position(target.args["alias"]))
         if tree.args.get("with_"):
             raise syntax_error("merge")
         matched = {bool(when.args.get("matched")) for when in tree.args["whens"].expressions}
         if matched != {True, False}:
-            raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+            raise syntax_error()
         source = tree.args["using"]
         if any(t.name == target.name and t.db == target.db for t in source.find_all(exp.Table) if t is not source):
             raise RedshiftError("Source view/subquery in Merge statement cannot reference target table.", NOT_SUPPORTED)

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterable
 
 from .dialect import UNPARSABLE, Statement, split, translate
-from .errors import RedshiftError, fault, missing
+from .errors import RedshiftError, for_client, missing
 from .load import Loader
 from .table_statistics import after_statement
 from .wire import (
@@ -122,9 +122,8 @@ class Session:
         if statement.resolve and not self.outgoing and self.transaction != b"E":
             try:
                 return statement.resolve(self)
-            except Exception as error:  # a fault of ours: the client hears of it and keeps its session
-                log.exception("a statement cannot be translated")
-                return Statement(text, UNPARSABLE, error=fault(error))
+            except Exception as error:
+                return Statement(text, UNPARSABLE, error=for_client(error))
         return statement
 
     def columns(self, relation: str) -> list[str]:
@@ -190,10 +189,7 @@ class Session:
             if self.transaction == b"T":
                 with contextlib.suppress(RedshiftError):  # it is there to fail
                     self.query(UNPARSABLE)
-            known = isinstance(error, RedshiftError)
-            if not known:
-                log.exception("an action fails")
-            self.client.send_error(error if known else fault(error))
+            self.client.send_error(for_client(error))
             return False
         self.client.send(pack(b"C", tag.encode() + b"\0"))
         return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from . import ddl, refusals
 from .copy import parse
 from .dialect import Statement, around, passed, query, rewritten
-from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, unsupported_command
+from .errors import NOT_SUPPORTED, RedshiftError, missing, syntax_error, unsupported_command
 from .grammar import nodes_of, read, tokenize
 from .sort_order import insert
 from .words import NAME, regclass, words
@@ -57,7 +57,7 @@ def create_view(text: str, body: str) -> Statement:
     """CREATE VIEW, bound or late-binding."""
     found = CREATE_VIEW.fullmatch(body)
     if not found:
-        raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+        raise syntax_error()
     if not found[3]:
         return around(text, f"{found[1]} ", found[2])
     around(text, f"{found[1]} ", found[2])  # refuses now what it would refuse later
@@ -100,18 +100,18 @@ def alter_table(text: str, body: str) -> Statement:
     """ALTER TABLE: keys are information; one column at a time is added."""
     found = re.fullmatch(rf"alter\s+table\s+({NAME})\s+(.*)", body, re.I | re.S)
     if not found:
-        raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+        raise syntax_error()
     table, change = found.groups()
     tokens = [token for token in ddl.words_of(body) if token.start >= found.start(2)]
     words = [token.text.upper() for token in tokens]
     parts = ddl.parts_of(tokens)
     if any(part and part[0].text.upper() != "ALTER" for part in parts[1:]):
-        raise RedshiftError('syntax error at or near ","', SYNTAX_ERROR, tokens[len(parts[0])].start + 1)
+        raise syntax_error(tokens[len(parts[0])])
     if words[0] == "APPEND":
         raise missing("ALTER TABLE APPEND")
     if words[0] == "ADD" and words[1] in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
         if "CHECK" in words:
-            raise RedshiftError('syntax error at or near "check"', SYNTAX_ERROR)
+            raise syntax_error("check")
         return keep(text, table, ddl.Table(body))
     if words[0] == "ADD":
         column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
@@ -127,7 +127,7 @@ def alter_table(text: str, body: str) -> Statement:
             raise RedshiftError("ALTER COLUMN TYPE is only supported for the size of a VARCHAR", NOT_SUPPORTED)
         return outside_transaction(text, body, "ALTER TABLE ALTER COLUMN")
     if words[0] not in ("DROP", "RENAME", "OWNER", "SET"):
-        raise RedshiftError(f'syntax error at or near "{tokens[0].text}"', SYNTAX_ERROR)
+        raise syntax_error(tokens[0])
     return passed(text, body)
 
 
@@ -180,7 +180,7 @@ def vacuum(text: str, body: str) -> Statement:
         rf"vacuum(?:\s+(?:{kinds}))?(?:\s+({NAME}))?(?:\s+to\s+\d+\s+percent)?(?:\s+boost)?", body, re.I
     )
     if not found:
-        raise RedshiftError('syntax error at or near "vacuum"', SYNTAX_ERROR, 1)
+        raise syntax_error("vacuum", 1)
     return outside_transaction(text, f"vacuum {found[1] or ''}", "VACUUM")
 
 
@@ -218,7 +218,7 @@ def show_objects(text: str, kind: str, rest: str) -> Statement:
     """SHOW SCHEMAS, TABLES, COLUMNS and DATABASES, from the views that show the same."""
     found = re.fullmatch(rf"(?:\s+from\s+(?:database|schema|table)\s+({NAME}))?(?:\s+like\s+('[^']*'))?", rest, re.I)
     if not found:
-        raise RedshiftError(f'syntax error at or near "{rest.split()[0]}"', SYNTAX_ERROR)
+        raise syntax_error(rest.split()[0])
     view, column, *filters = SHOW_OBJECTS[kind]
     names = re.findall(r'[^".\s]+', found[1] or "")
     pairs = list(zip(filters[len(filters) - len(names) :], names, strict=True))
@@ -268,7 +268,7 @@ def explain(text: str, body: str) -> Statement:
     """EXPLAIN; the plan is PostgreSQL's."""
     found = re.fullmatch(r"(explain\s+(?:verbose\s+)?)(.*)", body, re.I | re.S)
     if not found or re.match(r"analy[sz]e\b", found[2], re.I):
-        raise RedshiftError('syntax error at or near "analyze"', SYNTAX_ERROR)
+        raise syntax_error("analyze")
     return around(text, found[1], found[2])
 
 
@@ -301,7 +301,7 @@ def not_in_redshift(text: str, body: str) -> Statement:
 
 def only_in_postgres(text: str, body: str) -> Statement:
     """Statements whose first word Redshift's grammar does not know."""
-    raise RedshiftError(f'syntax error at or near "{body.split()[0]}"', SYNTAX_ERROR, text.find(body) + 1)
+    raise syntax_error(body.split()[0], text.find(body) + 1)
 
 
 STATEMENTS = [
