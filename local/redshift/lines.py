@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .copy import Copy
 
 LONGEST_RECORD = 4 << 20  # bytes; Redshift's own limit for a row
-TYPE_NAMES = {"varchar": "varchar", "bpchar": "char", "int2": "int2", "int4": "int4", "int8": "int8"}
 INTEGERS = {"int2": "Short", "int4": "Integer", "int8": "Long"}
 SKIPPED = re.compile(
     r'skipping row due to data type incompatibility at line (\d+) for column "([^"]+)"(?:: (?s:(.*)))?'
@@ -63,12 +62,7 @@ class Column:
     @property
     def type_name(self) -> str:
         """The type as SYS_LOAD_ERROR_DETAIL shows it."""
-        return TYPE_NAMES.get(self.kind, self.kind)[:10]
-
-    @property
-    def length_text(self) -> str:
-        """The length as SYS_LOAD_ERROR_DETAIL shows it."""
-        return str(self.length or "")
+        return "char" if self.kind == "bpchar" else self.kind[:10]
 
 
 @dataclass(frozen=True)

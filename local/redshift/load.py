@@ -9,11 +9,11 @@ from __future__ import annotations
 import bz2
 import datetime
 import functools
+import gzip
 import json
 import os
 import re
 import threading
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,20 +75,14 @@ class Loader:
         Raises:
             RedshiftError: The load failed; the reasons are in the log.
         """
-        own = session.transaction == b"I"
         load = Load(self, session, command)
-        if own:
-            session.query("begin")
         try:
-            loaded = load.run()
-            after_load(session, command.table, loaded)
+            with session.together():
+                loaded = load.run()
+                after_load(session, command.table, loaded)
         except Exception:
             self.write_session(load.session_id, load.query_id, 0)
-            if own:
-                session.query("rollback")
             raise
-        if own:
-            session.query("commit")
         self.write_session(load.session_id, load.query_id, loaded)
         session.notice(f"Load into table '{load.name}' completed, {loaded} record(s) loaded successfully.")
         return "COPY"
@@ -111,13 +105,12 @@ class Loader:
         """The bytes of an object, decompressed, without its header lines."""
         bucket, key = split_url(url)
         body = self.s3.get_object(Bucket=bucket, Key=key)["Body"]
-        pieces: Iterator[bytes] = body.iter_chunks(CHUNK)
         if "GZIP" in command.options:
-            pieces = decompressed(pieces, zlib.decompressobj(wbits=31))
+            body = gzip.GzipFile(fileobj=body)
         elif "BZIP2" in command.options:
-            pieces = decompressed(pieces, bz2.BZ2Decompressor())
+            body = bz2.BZ2File(body)
         to_skip = command.number("IGNOREHEADER")
-        for piece in pieces:
+        while piece := body.read(CHUNK):
             while to_skip and piece:
                 _, newline, rest = piece.partition(b"\n")
                 to_skip -= bool(newline)
@@ -182,16 +175,6 @@ def exception_text(error: Any) -> str:
         return "S3ServiceException:The specified key does not exist.,Status 404,Error NoSuchKey"
     found = error.response["Error"]
     return f"S3ServiceException:{found.get('Message')},Status {status},Error {found.get('Code')}"
-
-
-def decompressed(pieces: Iterator[bytes], decompressor: Any) -> Iterator[bytes]:
-    """Pieces of a compressed stream, decompressed; a file of several members is read to its end."""
-    for piece in pieces:
-        while piece:
-            yield decompressor.decompress(piece)
-            piece = decompressor.unused_data
-            if piece:
-                decompressor = zlib.decompressobj(31) if hasattr(decompressor, "copy") else bz2.BZ2Decompressor()
 
 
 class NotPlain(Exception):
@@ -366,7 +349,7 @@ class Load:
             self.common
             | {"file_name": url, "line_number": error.line, "position": error.position}
             | {"column_name": column.name if column else "", "column_type": column.type_name if column else ""}
-            | {"column_length": column.length_text if column else ""}
+            | {"column_length": str(column.length or "") if column else ""}
             | {"error_code": error.code, "error_message": error.message}
         )
 

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from .dialect import UNPARSABLE, Statement, split, translate
 from .errors import RedshiftError, for_client, missing
@@ -128,19 +128,17 @@ class Session:
 
     def columns(self, relation: str) -> list[str]:
         """The column names of a table or view, empty when there is none of that name."""
-        rows = self.query(
+        return self.names(
             "select attname from pg_catalog.pg_attribute where attnum > 0 and not attisdropped"
             f" and attrelid = {regclass(relation)}"
         )
-        return [str(name) for (name,) in rows]
 
     def sort_key(self, relation: str) -> list[str]:
         """The columns of a table's compound sort key, empty when it has none."""
-        rows = self.query(
+        return self.names(
             "select pg_postgres.unnest(sortkey) from pg_redshift.table_attributes where sort_style = 'COMPOUND'"
             f" and table_id = {regclass(relation)}"
         )
-        return [str(name) for (name,) in rows]
 
     def simple_query(self, text: str) -> None:
         """The simple protocol: any number of statements in one message."""
@@ -206,6 +204,25 @@ class Session:
         """
         self.postgres.send(pack(b"Q", sql.encode() + b"\0"))
         return self.collect()
+
+    def names(self, sql: str) -> list[str]:
+        """The only column of what a statement of our own answers."""
+        return [str(name) for (name,) in self.query(sql)]
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Statements of our own that take effect together: in the client's transaction, or in one of their own."""
+        own = self.transaction == b"I"
+        if own:
+            self.query("begin")
+        try:
+            yield
+        except Exception:
+            if own:
+                self.query("rollback")
+            raise
+        if own:
+            self.query("commit")
 
     def copy_in(self, sql: str, chunks: Iterable[bytes]) -> str:
         """Sends data into a COPY ... FROM STDIN of our own.

@@ -66,17 +66,8 @@ def create_view(text: str, body: str) -> Statement:
         raise RedshiftError(message, NOT_SUPPORTED)
 
     def run(session: Session) -> str:
-        own = session.transaction == b"I"
-        if own:
-            session.query("begin")
-        try:
+        with session.together():
             late_binding_view(session, found[1], rewritten(found[2], session.columns))
-        except RedshiftError:
-            if own:
-                session.query("rollback")
-            raise
-        if own:
-            session.query("commit")
         return "CREATE VIEW"
 
     return Statement(text, "", action=run)

@@ -51,15 +51,11 @@ def after_load(session: Session, table: str, count: int) -> None:
     )
     if not known:
         return
-    own = session.transaction == b"I"
-    if own:
-        session.query("begin")
-    session.query(f"analyze (skip_locked) {table}")
-    session.query(
-        "select pg_postgres.brin_summarize_new_values(indexrelid) from pg_index join pg_class on oid = indexrelid"
-        f" where indrelid = {known[0][0]} and relam = (select oid from pg_am where amname = 'brin')"
-        " and exists (select from pg_locks where pid = pg_backend_pid() and relation = indrelid"
-        " and mode = 'ShareUpdateExclusiveLock' and granted)"
-    )
-    if own:
-        session.query("commit")
+    with session.together():
+        session.query(f"analyze (skip_locked) {table}")
+        session.query(
+            "select pg_postgres.brin_summarize_new_values(indexrelid) from pg_index join pg_class on oid = indexrelid"
+            f" where indrelid = {known[0][0]} and relam = (select oid from pg_am where amname = 'brin')"
+            " and exists (select from pg_locks where pid = pg_backend_pid() and relation = indrelid"
+            " and mode = 'ShareUpdateExclusiveLock' and granted)"
+        )
