@@ -13,10 +13,11 @@ from . import refusals
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, syntax_error
 from .grammar import nodes_of, read, tokenize, write
 from .rewrite import Rewriter
+from .words import NAME
 
 TABLE_HEAD = re.compile(
     r"create\s+(?:local\s+)?(?P<temporary>temp(?:orary)?\s+)?table\s+(?P<exists>if\s+not\s+exists\s+)?"
-    r'(?P<name>(?:"[^"]+"|[#\w$]+)(?:\s*\.\s*(?:"[^"]+"|[#\w$]+))*)\s*',
+    rf"(?P<name>{NAME})\s*",
     re.I,
 )
 # The constraints of a column that PostgreSQL has too; keys are information, and an encoding has no meaning here
@@ -31,20 +32,14 @@ LEFT_OUT = (
     exp.Reference,
     exp.UniqueColumnConstraint,
 )
+# One attribute of a table, each word at the end of a line; in ALTER TABLE the distribution key has no parentheses
+ATTRIBUTE = re.compile(
+    r"(?:backup|encode)\n.*\n|diststyle\n(?P<diststyle>auto|even|key|all)\n|(?P<sort_style>compound|interleaved)\n"
+    r"|distkey\n(?:\(\n)?(?P<distkey>[^()\n]+)\n(?:\)\n)?"
+    r"|(?P<sortkey>sortkey)\n(?:auto|none|\(\n(?P<sort_columns>[^)]+)\))\n",
+    re.I,
+)
 LIST_HEAD = "create table pg_catalog.made "  # no table of a user: the leader node computes a default
-
-
-def words_of(sql: str) -> list[Token]:
-    """The tokens of a statement, one for each word: sqlglot makes one of PRIMARY KEY, for instance."""
-    words = []
-    for token in tokenize(sql):
-        if " " in token.text and token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
-            for found in re.finditer(r"\S+", sql[token.start : token.end + 1]):
-                start = token.start + found.start()
-                words.append(Token(TokenType.VAR, found[0], start=start, end=start + len(found[0]) - 1))
-        else:
-            words.append(token)
-    return words
 
 
 def parts_of(tokens: list[Token]) -> list[list[Token]]:
@@ -149,34 +144,20 @@ class Table:
 
     def attributes(self, tokens: list[Token]) -> None:
         """What follows the columns: BACKUP, DISTSTYLE, DISTKEY, SORTKEY, ENCODE AUTO."""
-        at = 0
-        while at < len(tokens):
-            word = tokens[at].text.upper()
-            after = tokens[at + 1].text if at + 1 < len(tokens) else ""
-            if word in ("BACKUP", "ENCODE"):
-                at += 2
-            elif word == "DISTSTYLE" and after.upper() in ("AUTO", "EVEN", "KEY", "ALL"):
-                self.diststyle = after.upper()
-                at += 2
-            elif word in ("COMPOUND", "INTERLEAVED"):
-                self.sort_style = word
-                at += 1
-            elif word == "SORTKEY" and after.upper() in ("AUTO", "NONE"):
-                self.sortkey = []
-                at += 2
-            elif word in ("DISTKEY", "SORTKEY") and after == "(":
-                end = closing(tokens, at + 1)
-                names = [token.text.lower() for token in tokens[at + 2 : end] if token.text != ","]
-                if word == "DISTKEY":
-                    self.distkey, self.diststyle = names[0], "KEY"
-                else:
-                    self.sortkey = names
-                at = end + 1
-            elif word == "DISTKEY" and after:  # in ALTER TABLE, where no parentheses are around it
-                self.distkey, self.diststyle = after.lower(), "KEY"
-                at += 2
-            else:
-                raise syntax_error(tokens[at])
+        text, at = "".join(f"{token.text}\n" for token in tokens), 0
+        while at < len(text):
+            found = ATTRIBUTE.match(text, at)
+            if not found:
+                raise syntax_error(tokens[text.count("\n", 0, at)])
+            at = found.end()
+            if found["diststyle"]:
+                self.diststyle = found["diststyle"].upper()
+            elif found["distkey"]:
+                self.distkey, self.diststyle = found["distkey"].lower(), "KEY"
+            elif found["sort_style"]:
+                self.sort_style = found["sort_style"].upper()
+            elif found["sortkey"]:
+                self.sortkey = re.findall(r"[^\n,]+", (found["sort_columns"] or "").lower())
 
     def order(self) -> str:
         """A compound sort key as ORDER BY has it; empty for any other table."""
@@ -206,7 +187,7 @@ def create_table(sql: str) -> tuple[str, int | None, Table]:
     if not head:
         raise syntax_error()
     table = Table(sql)
-    tokens = [token for token in words_of(sql) if token.start >= head.end()]
+    tokens = [token for token in tokenize(sql) if token.start >= head.end()]
     columns = ""
     if tokens and tokens[0].token_type == TokenType.L_PAREN and not starts_query(tokens[1:]):
         end = closing(tokens, 0)

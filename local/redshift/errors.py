@@ -46,7 +46,8 @@ class RedshiftError(Exception):
 def syntax_error(at: Token | str | None = None, position: int | None = None) -> RedshiftError:
     """The error for a word that does not belong there; without one, for a statement that ends too early."""
     if isinstance(at, Token):
-        at, position = at.text, at.start + 1
+        word, of_more, _ = at.text.partition(" ")  # sqlglot makes one token of PARTITION BY
+        at, position = word.lower() if of_more else word, at.start + 1
     where = "at end of input" if at is None else f'at or near "{at}"'
     return RedshiftError(f"syntax error {where}", SYNTAX_ERROR, position)
 

@@ -89,35 +89,35 @@ def late_binding_view(session: Session, head: str, sql: str) -> None:
 
 def alter_table(text: str, body: str) -> Statement:
     """ALTER TABLE: keys are information; one column at a time is added."""
-    found = re.fullmatch(rf"alter\s+table\s+({NAME})\s+(.*)", body, re.I | re.S)
+    found = re.fullmatch(rf"alter\s+table\s+({NAME})\s+((\w+)(?:\s+(\w+))?.*)", body, re.I | re.S)
     if not found:
         raise syntax_error()
-    table, change = found.groups()
-    tokens = [token for token in ddl.words_of(body) if token.start >= found.start(2)]
-    words = [token.text.upper() for token in tokens]
+    table, change, verb, noun = found[1], found[2], found[3].upper(), (found[4] or "").upper()
+    tokens = [token for token in tokenize(body) if token.start >= found.start(2)]
+    words = {token.text.upper() for token in tokens}
     parts = ddl.parts_of(tokens)
     if any(part and part[0].text.upper() != "ALTER" for part in parts[1:]):
         raise syntax_error(tokens[len(parts[0])])
-    if words[0] == "APPEND":
+    if verb == "APPEND":
         raise missing("ALTER TABLE APPEND")
-    if words[0] == "ADD" and words[1] in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
+    if verb == "ADD" and noun in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
         if "CHECK" in words:
             raise syntax_error("check")
         return keep(text, table, ddl.Table(body))
-    if words[0] == "ADD":
+    if verb == "ADD":
         column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
         return Statement(text, f"alter table {table} add column {ddl.Table(text).columns(f'({column})')[1:-1]}")
-    if words[0] == "ALTER" and "ENCODE" in words:
+    if verb == "ALTER" and "ENCODE" in words:
         return keep(text, table, ddl.Table(body))
-    if words[0] == "ALTER" and words[1] in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):
+    if verb == "ALTER" and noun in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):
         attributes = ddl.Table(body)
         attributes.attributes([token for part in parts for token in part[1:]])
         return keep(text, table, attributes)
-    if words[0] == "ALTER":
+    if verb == "ALTER":
         if not re.search(r"\stype\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)$", change, re.I):
             raise RedshiftError("ALTER COLUMN TYPE is only supported for the size of a VARCHAR", NOT_SUPPORTED)
         return outside_transaction(text, body, "ALTER TABLE ALTER COLUMN")
-    if words[0] not in ("DROP", "RENAME", "OWNER", "SET"):
+    if verb not in ("DROP", "RENAME", "OWNER", "SET"):
         raise syntax_error(tokens[0])
     return passed(text, body)
 
