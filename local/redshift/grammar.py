@@ -176,6 +176,16 @@ def nodes_of(tree: exp.Expression) -> list[exp.Expression]:
     return nodes
 
 
+def name_of(node: exp.Expression) -> str:
+    """The lower-case name of a function, empty for anything else."""
+    return str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
+
+
+def call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
+    """A function call."""
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
 def write(node: exp.Expression) -> str:
     """PostgreSQL's text of a statement or a part of one."""
     for when in node.args["whens"].expressions if isinstance(node, exp.Merge) else []:

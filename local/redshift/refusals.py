@@ -13,8 +13,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.tokens import Token, TokenType
 
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, syntax_error
-from .grammar import ABSENT_TYPES
-from .rewrite import name_of
+from .grammar import ABSENT_TYPES, name_of
 from .words import words
 
 ON_TABLES = "Specified types or functions (one per INFO message) not supported on Redshift tables."

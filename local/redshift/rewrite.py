@@ -8,6 +8,8 @@ from typing import Any, cast
 from sqlglot import exp
 
 from .errors import RedshiftError, missing
+from .grammar import call, name_of
+from .windows import COLLECTING, analytic
 from .words import words
 
 Columns = Callable[[str], list[str]]
@@ -28,22 +30,6 @@ DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVA
 
 class NeedsCatalogueError(Exception):
     """The rewriting depends on the columns of a table."""
-
-
-def name_of(node: exp.Expression) -> str:
-    """The lower-case name of a function, empty for anything else."""
-    return str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
-
-
-def call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
-    """A function call."""
-    return exp.Anonymous(this=name, expressions=list(arguments))
-
-
-def frame(start: str, end: str) -> exp.WindowSpec:
-    """ROWS BETWEEN two bounds, each a number and a side."""
-    (first, first_side), (last, last_side) = start.split(), end.split()
-    return exp.WindowSpec(kind="ROWS", start=first, start_side=first_side, end=last, end_side=last_side)
 
 
 class Rewriter:
@@ -139,121 +125,14 @@ class Rewriter:
             self.replace(node, exp.Case(ifs=[exp.If(this=test, true=arguments[1])], default=arguments[2]))
         elif name == "decode" and len(arguments) > 2:
             self.replace(node, decode(arguments))
-        elif name in ("listagg", "median", "percentile_cont", "percentile_disc"):
-            self.ordered_aggregate(node, name)
-        elif name == "ratio_to_report" and isinstance(node.parent, exp.Window):
-            window = node.parent
-            value = exp.cast(arguments[0].copy(), "double precision")
-            window.set("this", call("sum", arguments[0]))
-            mark = detach(window)
-            whole = call("nullif", window, exp.Literal.number(0))
-            self.replace(mark, exp.paren(exp.Div(this=value, expression=whole), copy=False), name)
+        elif name in COLLECTING:
+            analytic(self, node)
         elif name.startswith("json_") and isinstance(arguments[-1], exp.Boolean):  # null_if_invalid
             flag = arguments.pop()
             if flag.this:
                 valid = call("pg_redshift.is_json", arguments[0].copy())
                 self.replace(node, exp.Case(ifs=[exp.If(this=valid, true=node.copy())]), name)
             self.changed = True
-
-    def ordered_aggregate(self, node: exp.Anonymous, name: str) -> None:
-        """LISTAGG, MEDIAN, PERCENTILE_CONT and PERCENTILE_DISC, with and without OVER."""
-        outer: exp.Expression = node
-        order = None
-        if isinstance(node.parent, exp.WithinGroup):
-            outer, order = node.parent, node.parent.expression
-        window = outer.parent if isinstance(outer.parent, exp.Window) and outer.parent.this is outer else None
-        arguments = list(node.expressions)
-        if window and window.args.get("order"):
-            raise RedshiftError(f"ORDER BY is not supported in the window of {name}", "0A000")
-        if name == "listagg":
-            self.listagg(outer, window, arguments, order)
-            return
-        if name != "median" and not order:
-            raise RedshiftError(f"WITHIN GROUP is required for ordered-set aggregate {name}", "42809")
-        value, part = arguments[0], exp.convert(0.5)
-        is_descending = False
-        if order:
-            value, part = order.expressions[0].this, arguments[0]
-            is_descending = bool(order.expressions[0].args.get("desc"))
-        if name == "percentile_disc" and window:
-            self.replace_by_list(outer, window, name, value, part, exp.convert(is_descending))
-        elif name != "percentile_disc":
-            if is_descending:
-                part = exp.paren(exp.Sub(this=exp.convert(1), expression=exp.paren(part)))
-            self.replace_by_list(outer, window, "percentile", value, part, alias=name)
-
-    def replace_by_list(
-        self,
-        outer: exp.Expression,
-        window: exp.Window | None,
-        function: str,
-        value: exp.Expression,
-        *arguments: exp.Expression,
-        alias: str = "",
-    ) -> None:
-        """A function of our own over the list of the values in the group or in the window's frame."""
-        values: exp.Expression = call("pg_postgres.array_agg", value)
-        if window:
-            window.set("this", values)
-            outer, values = detach(window), window
-        self.replace(outer, call(f"pg_redshift.{function}", values, *arguments), alias)
-
-    def listagg(
-        self, outer: exp.Expression, window: exp.Window | None, arguments: list[exp.Expression], order: exp.Order | None
-    ) -> None:
-        """LISTAGG as STRING_AGG, which takes its order inside the parentheses, or from the window's frame."""
-        distinct = isinstance(arguments[0], exp.Distinct)
-        if distinct:
-            arguments = list(arguments[0].expressions) + arguments[1:]
-        text = call("nullif", exp.cast(arguments[0].copy(), "varchar(65535)"), exp.Literal.string(""))
-        separator = arguments[1] if len(arguments) > 1 else exp.Literal.string("")
-        ordered = [item.copy() for item in order.expressions] if order else []
-        if distinct:
-            if any(item.this != arguments[0] for item in ordered):
-                raise missing("LISTAGG(DISTINCT ...) in the order of another expression")
-            is_descending = exp.convert(any(item.args.get("desc") for item in ordered))
-            self.replace_by_list(outer, window, "listagg", arguments[0], separator, is_descending)
-            return
-        if window:
-            window.set("this", call("pg_postgres.string_agg", text, separator))
-            if ordered:
-                window.set("order", exp.Order(expressions=ordered))
-                window.set("spec", frame("UNBOUNDED PRECEDING", "UNBOUNDED FOLLOWING"))
-            self.replace(detach(window), call("pg_redshift.listagg", window))
-            return
-        last = exp.Order(this=separator, expressions=ordered) if ordered else separator
-        self.replace(outer, call("pg_redshift.listagg", call("pg_postgres.string_agg", text, last)))
-
-    def nulls(self, node: exp.IgnoreNulls | exp.RespectNulls) -> None:
-        """IGNORE NULLS by aggregates that skip nulls; LAG and LEAD by the frame before or after the row."""
-        respect = isinstance(node, exp.RespectNulls)
-        function, window = node.this, node.parent
-        if isinstance(window, exp.Anonymous):  # FIRST_VALUE(x IGNORE NULLS) is the older way to write it
-            node.replace(function)
-            function, window = window, window.parent
-            node = function
-        name = name_of(function)
-        if respect:
-            self.replace(node, function)
-            return
-        offset = function.expressions[1] if len(function.expressions) > 1 else exp.Literal.number(1)
-        if name not in ("first_value", "last_value", "nth_value", "lag", "lead") or not isinstance(window, exp.Window):
-            raise missing(f"{name} ... IGNORE NULLS")
-        value = function.expressions[0]
-        if name in ("lag", "lead"):
-            before = name == "lag"
-            bounds = ("UNBOUNDED PRECEDING", "1 PRECEDING") if before else ("1 FOLLOWING", "UNBOUNDED FOLLOWING")
-            window.set("spec", frame(*bounds))
-        if name == "nth_value" or offset.name != "1":
-            present = exp.Where(this=exp.Not(this=exp.Is(this=exp.paren(value.copy()), expression=exp.Null())))
-            window.set("this", exp.Filter(this=call("pg_postgres.array_agg", value), expression=present))
-            place = exp.Neg(this=exp.paren(offset)) if name == "lag" else offset
-            self.replace(detach(window), call("pg_redshift.nth", window, place), name)
-            return
-        shown = name
-        name = {"lag": "last_value", "lead": "first_value"}.get(name, name)
-        node.replace(call(f"pg_redshift.{name}", value))
-        self.replace(detach(window), window, shown)
 
     def compute_once(self, select: exp.Select) -> None:
         """Where a query has TRY_CAST, each step that parses does so once a row.
@@ -378,16 +257,6 @@ class Rewriter:
         self.replace(select, query)
 
 
-def detach(node: exp.Expression) -> exp.Expression:
-    """Leaves a mark in a node's place, for another that will have the node itself in it.
-
-    A copy would not do: parts of the node may be still to be rewritten.
-    """
-    mark = exp.Placeholder()
-    node.replace(mark)
-    return mark
-
-
 def is_bare_argument(column: exp.Column) -> bool:
     """Whether what looks like a column is a date part."""
     parent = column.parent
@@ -414,8 +283,10 @@ REWRITES: dict[type[exp.Expression], Callable[[Rewriter, Any], None]] = {
     exp.DataType: Rewriter.data_type,
     exp.Extract: Rewriter.extract,
     exp.Identifier: Rewriter.identifier,
-    exp.IgnoreNulls: Rewriter.nulls,
+    exp.IgnoreNulls: analytic,
     exp.Into: Rewriter.into,
-    exp.RespectNulls: Rewriter.nulls,
+    exp.RespectNulls: analytic,
     exp.Select: Rewriter.select,
+    exp.Window: analytic,
+    exp.WithinGroup: analytic,
 }
