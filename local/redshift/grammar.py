@@ -19,21 +19,13 @@ from sqlglot.tokens import Token, TokenType
 from .errors import RedshiftError
 
 KEPT_PARSERS = ("CAST", "CONVERT", "EXTRACT", "OVERLAY", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
-# What Redshift means by a type without a length: r_Character_types.html, r_Numeric_types201.html
-DEFAULT_LENGTHS = {
-    "varchar": "varchar(256)",
-    "character varying": "varchar(256)",
-    "nvarchar": "varchar(256)",
-    "text": "varchar(256)",
-    "bpchar": "char(256)",
-    "char": "char(1)",
-    "character": "char(1)",
-    "nchar": "char(1)",
-    "numeric": "numeric(18,0)",
-    "decimal": "numeric(18,0)",
+# PostgreSQL's name, the length where none is given, and the largest: r_Character_types.html, r_Numeric_types201.html
+LENGTHS = {
+    **dict.fromkeys(("varchar", "character varying", "nvarchar", "text"), ("varchar", "256", 65535)),
+    **dict.fromkeys(("char", "character", "nchar"), ("char", "1", 4096)),
+    "bpchar": ("char", "256", 4096),
+    **dict.fromkeys(("numeric", "decimal"), ("numeric", "18,0", 38)),
 }
-LIMITS = dict.fromkeys(("varchar", "character varying", "nvarchar", "text"), 65535)
-LIMITS |= dict.fromkeys(("char", "character", "nchar", "bpchar"), 4096) | dict.fromkeys(("numeric", "decimal"), 38)
 # The names of Redshift's types (c_Supported_data_types.html), and words that sqlglot counts among types
 TYPE_WORDS = set(
     "SMALLINT INT2 INTEGER INT INT4 BIGINT INT8 DECIMAL NUMERIC DEC REAL FLOAT4 FLOAT8 FLOAT CHAR CHARACTER NCHAR "
@@ -46,17 +38,17 @@ ABSENT_TYPES = {"super", "hllsketch", "geometry", "geography", "varbyte", "varbi
 def postgres_type(text: str) -> str:
     """A type of Redshift as PostgreSQL writes it: `text` is varchar(256), `numeric` is numeric(18,0)."""
     name = " ".join(text.lower().split())
-    if name in DEFAULT_LENGTHS:
-        return DEFAULT_LENGTHS[name]
-    base, length = re.fullmatch(r"([^(]*?)\s*(\(.*\))?(?: with(?:out)? time zone)?", name).groups()  # type: ignore[union-attr]
-    limit, size = LIMITS.get(base, 0), re.match(r"\(\s*(\d+)", length or "")
-    if limit and size and int(size[1]) > limit:
-        if limit == 38:
-            raise RedshiftError(f"NUMERIC precision {size[1]} must be between 1 and {limit}", "22023")
-        raise RedshiftError(f"length for type {base} cannot exceed {limit}", "22023")
-    if length and base in ("nvarchar", "nchar", "bpchar", "text", "varchar", "character varying"):
-        return ("char" if base in ("nchar", "bpchar") else "varchar") + length.replace("max", "65535")
-    return name
+    found = re.fullmatch(r"([^(]*?)\s*(?:\(([^)]*)\))?", name)
+    if not found or found[1] not in LENGTHS:
+        return name
+    kind, default, limit = LENGTHS[found[1]]
+    length = (found[2] or default).replace("max", str(limit))
+    size = int(length.split(",")[0])
+    if size > limit and kind == "numeric":
+        raise RedshiftError(f"NUMERIC precision {size} must be between 1 and {limit}", "22023")
+    if size > limit:
+        raise RedshiftError(f"length for type {found[1]} cannot exceed {limit}", "22023")
+    return f"{kind}({length})"
 
 
 def tokenize(sql: str) -> list[Token]:
@@ -134,7 +126,7 @@ class Generator(RedshiftGenerator):
     def datatype_sql(self, expression: exp.DataType) -> str:
         """A type with the length that Redshift gives it."""
         if expression.this == exp.DType.TEXT and not expression.expressions:
-            return DEFAULT_LENGTHS["text"]  # the default would make VARCHAR(MAX) of it
+            return postgres_type("text")  # the default would make VARCHAR(MAX) of it
         return postgres_type(super().datatype_sql(expression))
 
     def trycast_sql(self, expression: exp.TryCast, safe_prefix: str | None = None) -> str:

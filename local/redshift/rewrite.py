@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from sqlglot import exp
 
@@ -165,18 +165,17 @@ class Rewriter:
             if isinstance(item, exp.Alias):
                 known[item.alias.lower()] = item.this
 
-    def columns_of(self, select: exp.Select) -> list[str]:
-        """The names of the columns that FROM and the joins of a SELECT offer."""
+    def columns_of(self, select: exp.Select, alias: str = "") -> list[str]:
+        """The names of the columns that FROM and the joins of a SELECT offer, or only the relation of that alias."""
+        relations = [clause.this for clause in (select.args.get("from_"), *(select.args.get("joins") or [])) if clause]
         names: list[str] = []
-        source = select.args.get("from_")
-        for relation in [source.this if source else None, *(join.this for join in select.args.get("joins") or [])]:
+        for relation in relations:
+            if alias and relation.alias_or_name.lower() != alias:
+                continue
             if isinstance(relation, exp.Table):
                 names += self.columns_of_table(relation)
             elif isinstance(relation, exp.Subquery):
-                alias = relation.args.get("alias")
-                names += (
-                    [c.name.lower() for c in alias.columns] if alias and alias.columns else self.outputs(relation.this)
-                )
+                names += [name.lower() for name in relation.alias_column_names] or self.outputs(relation.this)
         return names
 
     def columns_of_table(self, table: exp.Table) -> list[str]:
@@ -186,8 +185,7 @@ class Rewriter:
             with_ = node.args.get("with_")
             for query in with_.expressions if with_ else []:
                 if query.alias.lower() == table.name.lower():
-                    listed = [column.name.lower() for column in query.args["alias"].columns]
-                    return listed or self.outputs(query.this)
+                    return [name.lower() for name in query.alias_column_names] or self.outputs(query.this)
             node = node.parent
         if self.columns is None:
             raise NeedsCatalogueError
@@ -199,26 +197,11 @@ class Rewriter:
         while isinstance(query, exp.SetOperation | exp.Subquery):
             query = query.this
         names: list[str] = []
-        if not isinstance(query, exp.Select):
-            return names
-        for item in query.expressions:
-            if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
-                names += self.star(query, item)
-            else:
-                names.append(item.alias_or_name.lower())
+        for item in query.expressions if isinstance(query, exp.Select) else []:
+            names += (
+                self.columns_of(query, item.text("table").lower()) if item.is_star else [item.alias_or_name.lower()]
+            )
         return names
-
-    def star(self, select: exp.Select, item: exp.Expression) -> list[str]:
-        """The names that a * or a t.* stands for."""
-        if isinstance(item, exp.Star):
-            return self.columns_of(select)
-        source = cast(exp.From, select.args["from_"])
-        for relation in [source.this, *(join.this for join in select.args.get("joins") or [])]:
-            if relation.alias_or_name.lower() == item.table.lower():
-                if isinstance(relation, exp.Table):
-                    return self.columns_of_table(relation)
-                return self.outputs(relation.this)
-        return []
 
     def qualify(self, select: exp.Select) -> None:
         """QUALIFY filters in a query around the one that has the window functions."""
@@ -228,8 +211,8 @@ class Rewriter:
                 raise RedshiftError('syntax error at or near "qualify"', "42601")
         outer: list[exp.Expression] = []
         for place, item in enumerate(list(select.expressions)):
-            if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
-                names = self.star(select, item)
+            if item.is_star:
+                names = self.columns_of(select, item.text("table").lower())
                 if not names or len(set(names)) < len(names):
                     raise missing("QUALIFY over a * whose columns do not have names of their own")
                 outer += [exp.column(name, quoted=True) for name in names]
@@ -240,12 +223,11 @@ class Rewriter:
             outer.append(exp.column(name, quoted=True))
         inner = select.copy()
         inner.select(exp.alias_(exp.paren(inner.args["qualify"].this), "is_qualified"), copy=False)
+        inner.set("qualify", None)
         query = exp.select(*outer)
-        for clause in ("with_", "limit", "offset", "distinct", "order", "into", "qualify"):
-            found = inner.args.get(clause)
+        for clause in ("with_", "limit", "offset", "distinct", "order", "into"):
+            query.set(clause, inner.args.get(clause))
             inner.set(clause, None)
-            if found and clause != "qualify":
-                query.set(clause, found)
         shown = {column.name for column in outer}
         for place, item in enumerate(query.args["order"].expressions if query.args.get("order") else []):
             if isinstance(item.this, exp.Column) and not item.this.table and item.this.name.lower() in shown:
@@ -266,15 +248,10 @@ def is_bare_argument(column: exp.Column) -> bool:
 def decode(arguments: list[exp.Expression]) -> exp.Case:
     """DECODE as CASE; nulls are equal to each other in it (r_DECODE_expression.html)."""
     value, pairs = arguments[0], arguments[1:]
-    ifs = []
-    for search, result in zip(pairs[::2], pairs[1::2], strict=False):
-        equal: exp.Expression = exp.EQ(this=value.copy(), expression=search.copy())
-        if isinstance(search, exp.Null):
-            equal = exp.Is(this=value.copy(), expression=exp.Null())
-        elif not isinstance(search, exp.Literal):
-            both = [exp.Is(this=side.copy(), expression=exp.Null()) for side in (value, search)]
-            equal = exp.or_(equal, exp.and_(*both))
-        ifs.append(exp.If(this=equal, true=result))
+    ifs = [
+        exp.If(this=exp.NullSafeEQ(this=value.copy(), expression=search), true=result)
+        for search, result in zip(pairs[::2], pairs[1::2], strict=False)
+    ]
     return exp.Case(ifs=ifs, default=pairs[-1] if len(pairs) % 2 else None)
 
 
