@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from sqlglot import exp
-from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.tokens import Token, TokenType
 
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, syntax_error
@@ -43,6 +43,11 @@ def position(node: exp.Expression) -> int | None:
     """Where a node stands in the statement, from 1."""
     starts = [found.meta["start"] for found in node.walk() if "start" in found.meta]
     return min(starts) + 1 if starts else None
+
+
+def unsupported(message: str, node: exp.Expression | None = None) -> RedshiftError:
+    """The error for what Redshift's grammar knows and Redshift does not do."""
+    return RedshiftError(message, NOT_SUPPORTED, position(node) if node else None)
 
 
 def check_tokens(tokens: list[Token]) -> None:
@@ -115,74 +120,51 @@ def touches_tables(nodes: list[exp.Expression]) -> bool:
         table for table in found if table.name.lower().startswith("pg_") or table.db.lower() == "information_schema"
     ]
     if users and [table for table in leader if not table.name.lower().startswith("pg_temp")]:
-        raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(leader[0]))
+        raise unsupported(ON_TABLES, leader[0])
     return bool(users)
 
 
-def check_function(node: exp.Anonymous) -> None:
+def check_function(node: exp.Expression) -> None:
     """One function call, in a statement on tables."""
     name, arguments = name_of(node), node.expressions
-    if name in words("leader_only"):
-        raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(node))
+    if name in words("leader_only") or isinstance(node, LEADER_ONLY):
+        raise unsupported(ON_TABLES, node)
     if name == "substr":
-        message = "SUBSTR() function is not supported (Hint: use SUBSTRING instead)"
-        raise RedshiftError(message, NOT_SUPPORTED, position(node))
+        raise unsupported("SUBSTR() function is not supported (Hint: use SUBSTRING instead)", node)
     if name.startswith("regexp_") and len(arguments) > 1:
         check_pattern(arguments[1])
-
-
-def check_leader_only(node: exp.Expression) -> None:
-    """CURRENT_TIMESTAMP and its like, in a statement on tables."""
-    raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(node))
 
 
 def check_interval(node: exp.Interval) -> None:
     """An interval, in a statement on tables: its months and years have no fixed length."""
     unit = str(node.args.get("unit") or node.this).lower()
     if any(part in unit for part in ("year", "mon", "decade", "centur")):
-        raise RedshiftError("Interval values with month or year parts are not supported", NOT_SUPPORTED)
+        raise unsupported("Interval values with month or year parts are not supported")
 
 
-def check_identifier(node: exp.Identifier) -> None:
-    """A reserved word is a name only in quotes."""
-    if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
-        raise syntax_error(str(node.this), position(node))
-
-
-def check_match(node: exp.RegexpLike | exp.RegexpILike | exp.SimilarTo) -> None:
-    """The operators of regular expressions."""
-    check_pattern(node.expression)
-
-
-def check_set_operation(node: exp.Except | exp.Intersect) -> None:
-    """EXCEPT and INTERSECT have no ALL."""
-    if node.args.get("distinct") is False:
-        raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
-
-
-def check_column(node: exp.Column) -> None:
-    """A column, with (+) in older joins."""
-    if node.args.get("join_mark"):
-        raise missing("the outer join operator (+)", position(node))
-
-
-def check_is(node: exp.Is) -> None:
-    """IS has no JSON and no NORMALIZED after it."""
-    if isinstance(node.expression, exp.Column):
-        raise syntax_error(node.expression.name, position(node.expression))
-
-
-def check_star(node: exp.Star) -> None:
-    """A * with exceptions."""
-    if node.args.get("except_"):
-        raise missing("SELECT * EXCLUDE")
+def check_detail(node: exp.Expression) -> None:
+    """What is wrong with a node by itself, in any statement."""
+    match node:
+        case exp.Identifier() if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
+            raise syntax_error(str(node.this), position(node))
+        case exp.RegexpLike() | exp.RegexpILike() | exp.SimilarTo():
+            check_pattern(node.expression)
+        case exp.Except() | exp.Intersect() if node.args.get("distinct") is False:
+            raise unsupported(f"{node.key.upper()} ALL is not supported")
+        case exp.Column() if node.args.get("join_mark"):
+            raise missing("the outer join operator (+)", position(node))
+        case exp.Is() if isinstance(node.expression, exp.Column):  # IS JSON, IS NORMALIZED
+            raise syntax_error(node.expression.name, position(node.expression))
+        case exp.Star() if node.args.get("except_"):
+            raise missing("SELECT * EXCLUDE")
+        case exp.CollateColumnConstraint() if node.this.name.lower() != "case_sensitive":
+            raise missing(f"COLLATE {node.this.name.upper()}")
 
 
 def check_pattern(pattern: exp.Expression) -> None:
     """A regular expression has to be a literal."""
     if pattern.find(exp.Column):
-        message = "The pattern must be a valid UTF-8 literal character expression"
-        raise RedshiftError(message, NOT_SUPPORTED, position(pattern))
+        raise unsupported("The pattern must be a valid UTF-8 literal character expression", pattern)
 
 
 def check_window(node: exp.Window) -> None:
@@ -192,19 +174,17 @@ def check_window(node: exp.Window) -> None:
         function = function.this
     name, spec = name_of(function), node.args.get("spec")
     if name != "listagg" and function.find(exp.Distinct):
-        raise RedshiftError("DISTINCT is not supported for window functions", NOT_SUPPORTED, position(function))
+        raise unsupported("DISTINCT is not supported for window functions", function)
     if spec and str(spec.args.get("kind")).upper() == "RANGE":
-        raise RedshiftError("RANGE clause of window functions not yet implemented", NOT_SUPPORTED, position(function))
+        raise unsupported("RANGE clause of window functions not yet implemented", function)
     if spec and str(spec.args.get("kind")).upper() != "ROWS":
         raise syntax_error(str(spec.args.get("kind")).lower(), position(function))
     if spec and spec.args.get("exclude"):
         raise syntax_error("exclude", position(function))
     if name in NEEDS_FRAME and node.args.get("order") and not spec:
-        message = "Aggregate window functions with an ORDER BY clause require a frame clause"
-        raise RedshiftError(message, NOT_SUPPORTED, position(function))
+        raise unsupported("Aggregate window functions with an ORDER BY clause require a frame clause", function)
     if name in ("lag", "lead") and len(function.expressions) > 2:
-        message = f"Default parameter not be supported for window function {name}"
-        raise RedshiftError(message, NOT_SUPPORTED, position(function))
+        raise unsupported(f"Default parameter not be supported for window function {name}", function)
 
 
 def check_select(node: exp.Select) -> None:
@@ -226,27 +206,22 @@ def check_aggregates(node: exp.Select) -> None:
         if function.find_ancestor(exp.Select) is not node or function.find_ancestor(exp.Window):
             continue
         collecting |= name in COLLECTING
-        if name not in COLLECTING and any(isinstance(item, exp.Distinct) for item in function.expressions):
-            distinct = True
+        distinct |= name not in COLLECTING and any(isinstance(item, exp.Distinct) for item in function.expressions)
         if isinstance(function.parent, exp.WithinGroup):
             orders.add(function.parent.expression.sql())
         elif name == "median":
             orders.add(f" ORDER BY {function.expressions[0].sql()}")
     if collecting and distinct:
         functions = "LISTAGG/PERCENTILE_CONT/MEDIAN"
-        message = f"Using {functions} aggregate functions with other distinct aggregate function not supported"
-        raise RedshiftError(message, NOT_SUPPORTED)
+        raise unsupported(f"Using {functions} aggregate functions with other distinct aggregate function not supported")
     if len(orders) > 1:
-        message = "within group ORDER BY clauses for aggregate functions must be the same"
-        raise RedshiftError(message, NOT_SUPPORTED)
+        raise unsupported("within group ORDER BY clauses for aggregate functions must be the same")
 
 
 def check_data_type(node: exp.DataType) -> None:
     """The type of a cast."""
     text = node.sql(dialect="redshift").lower()
-    if node.this == exp.DType.ARRAY or "[" in text:
-        raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
-    if text.endswith("serial"):
+    if node.this == exp.DType.ARRAY or "[" in text or text.endswith("serial"):
         raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
     if text.split("(")[0] in ABSENT_TYPES:
         raise missing(f"the type {text}")
@@ -278,7 +253,7 @@ def check_statement(tree: exp.Expression) -> None:
             raise syntax_error()
         source = tree.args["using"]
         if any(t.name == target.name and t.db == target.db for t in source.find_all(exp.Table) if t is not source):
-            raise RedshiftError("Source view/subquery in Merge statement cannot reference target table.", NOT_SUPPORTED)
+            raise unsupported("Source view/subquery in Merge statement cannot reference target table.")
 
 
 def check_correlations(tree: exp.Expression) -> None:
@@ -287,12 +262,12 @@ def check_correlations(tree: exp.Expression) -> None:
     if not isinstance(query, exp.Query):
         return
     for scope in traverse_scope(query):
-        if not scope.is_subquery or not scope.parent or not isinstance(scope.expression, exp.Select):
+        select = scope.expression
+        if not scope.is_subquery or not scope.parent or not isinstance(select, exp.Select):
             continue
-        outer = [c for c in scope.external_columns if c.table and not is_own(scope, c)]
+        outer = [c for c in scope.external_columns if c.table and c.table not in scope.sources]
         if not outer:
             continue
-        select = scope.expression
         join = select.find_ancestor(exp.Join, exp.Select)
         grouped = select.args.get("group") and isinstance(select.find_ancestor(exp.In, exp.Select), exp.In)
         aggregates = {name_of(f) for f in select.find_all(exp.Anonymous)} & {"sum", "avg", "count", "listagg"}
@@ -306,44 +281,29 @@ def check_correlations(tree: exp.Expression) -> None:
             or (grouped and aggregates)
             or in_group
         ):
-            raise RedshiftError(CORRELATED, NOT_SUPPORTED, position(outer[0]))
+            raise unsupported(CORRELATED, outer[0])
 
 
-def is_own(scope: Scope, column: exp.Column) -> bool:
-    """Whether a column belongs to the subquery itself."""
-    return column.table in scope.sources
-
-
-def check_collation(node: exp.CollateColumnConstraint) -> None:
-    """COLLATE of a column."""
-    if node.this.name.lower() != "case_sensitive":
-        raise missing(f"COLLATE {node.this.name.upper()}")
-
-
-CHECKS = {
+DETAILS = (
+    exp.CollateColumnConstraint,
+    exp.Column,
+    exp.Except,
+    exp.Identifier,
+    exp.Intersect,
+    exp.Is,
+    exp.RegexpILike,
+    exp.RegexpLike,
+    exp.SimilarTo,
+    exp.Star,
+)
+CHECKS = dict.fromkeys(DETAILS, check_detail) | {
     exp.CTE: check_cte,
-    exp.CollateColumnConstraint: check_collation,
-    exp.Column: check_column,
     exp.DataType: check_data_type,
-    exp.Except: check_set_operation,
-    exp.Identifier: check_identifier,
-    exp.Intersect: check_set_operation,
-    exp.Is: check_is,
-    exp.RegexpILike: check_match,
-    exp.RegexpLike: check_match,
     exp.Select: check_select,
-    exp.SimilarTo: check_match,
-    exp.Star: check_star,
     exp.Window: check_window,
 }
-NOT_ON_TABLES = {
-    exp.Anonymous: check_function,
-    exp.CurrentTime: check_leader_only,
-    exp.CurrentTimestamp: check_leader_only,
-    exp.Interval: check_interval,
-    exp.Localtime: check_leader_only,
-    exp.Localtimestamp: check_leader_only,
-}
+LEADER_ONLY = (exp.CurrentTime, exp.CurrentTimestamp, exp.Localtime, exp.Localtimestamp)
+NOT_ON_TABLES = dict.fromkeys((exp.Anonymous, *LEADER_ONLY), check_function) | {exp.Interval: check_interval}
 NOT_HERE = {
     exp.Array: "arrays, which are SUPER",
     exp.Bracket: "arrays, which are SUPER",
