@@ -178,7 +178,7 @@ def exception_text(error: Any) -> str:
 
 
 class NotPlain(Exception):
-    """A file that PostgreSQL's own reading of CSV refuses, or would read otherwise than Redshift."""
+    """A file that PostgreSQL's own reading of CSV would read otherwise than Redshift."""
 
 
 class Load:
@@ -257,8 +257,8 @@ class Load:
             # The date style is the format that Redshift takes by default
             self.session.query("savepoint copy_file; set local datestyle = 'ISO, YMD'")
             try:
-                count = self.stream(self.plain_copy(), self.checked(self.loader.chunks(url, self.command)))
-            except NotPlain:
+                count = self.session.copy_in(self.plain_copy(), self.checked(self.loader.chunks(url, self.command)))
+            except (NotPlain, RedshiftError):
                 self.session.query("rollback to savepoint copy_file")
             else:
                 self.session.query(f"release savepoint copy_file; set local datestyle = '{self.datestyle}'")
@@ -301,17 +301,6 @@ class Load:
             tail = chunk[-2:]
             yield chunk
 
-    def stream(self, sql: str, chunks: Iterator[bytes]) -> int:
-        """Sends chunks into PostgreSQL's COPY; the number of rows that it took.
-
-        Raises:
-            NotPlain: PostgreSQL refused something.
-        """
-        try:
-            return int(self.session.copy_in(sql, chunks).split()[-1])
-        except RedshiftError as error:
-            raise NotPlain(error.message) from error
-
     def load_lines(self, url: str) -> int:
         """Loads one object line by line; the number of rows loaded.
 
@@ -320,30 +309,29 @@ class Load:
         """
         lines = Lines(self.command, self.columns, self.loader.chunks(url, self.command))
         names = ", ".join(column.quoted for column in self.columns)
-        limit = self.command.errors_allowed
 
         def rows() -> Iterator[bytes]:
             for row in lines.rows():
                 if isinstance(row, LineError):
                     self.refuse(url, row)
-                    if len(self.refused) >= limit:
-                        raise self.failure()
                 else:
                     yield row
 
         session = self.session
         session.notices.clear()
         sql = f"copy {self.command.table} ({names}) from stdin with (on_error ignore, log_verbosity verbose)"
-        loaded = int(session.copy_in(sql, rows()).split()[-1])
+        loaded = session.copy_in(sql, rows())
         for notice in session.notices:
             if error := lines.error_of(notice):
                 self.refuse(url, error)
-                if len(self.refused) >= limit:
-                    raise self.failure()
         return loaded
 
     def refuse(self, url: str, error: LineError) -> None:
-        """Keeps why a line was not loaded."""
+        """Keeps why a line was not loaded.
+
+        Raises:
+            RedshiftError: It is one error too many.
+        """
         column = error.column
         self.refused.append(
             self.common
@@ -352,10 +340,6 @@ class Load:
             | {"column_length": str(column.length or "") if column else ""}
             | {"error_code": error.code, "error_message": error.message}
         )
-
-    def failure(self) -> RedshiftError:
-        """The error of a load that has too many errors."""
-        return RedshiftError(
-            f"Load into table '{self.name}' failed.  Check 'sys_load_error_detail' system table for details.",
-            INTERNAL_ERROR,
-        )
+        if len(self.refused) >= self.command.errors_allowed:
+            message = f"Load into table '{self.name}' failed.  Check 'sys_load_error_detail' system table for details."
+            raise RedshiftError(message, INTERNAL_ERROR)

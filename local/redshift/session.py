@@ -224,11 +224,11 @@ class Session:
         if own:
             self.query("commit")
 
-    def copy_in(self, sql: str, chunks: Iterable[bytes]) -> str:
+    def copy_in(self, sql: str, chunks: Iterable[bytes]) -> int:
         """Sends data into a COPY ... FROM STDIN of our own.
 
         Returns:
-            PostgreSQL's command tag: COPY and the number of rows.
+            The number of rows that PostgreSQL took.
 
         Raises:
             RedshiftError: PostgreSQL's error, or that of the chunks.
@@ -246,7 +246,7 @@ class Session:
             raise
         self.postgres.send(COPY_DONE)
         self.collect()
-        return self.tag
+        return int(self.tag.split()[-1])
 
     def collect(self, until: bytes = b"Z") -> list[list[str | None]]:
         """The rows that PostgreSQL answers up to ReadyForQuery, or up to a message of the kind `until`.
