@@ -7,6 +7,7 @@ A file is first sent as it is, inside a savepoint. Only if PostgreSQL refuses so
 from __future__ import annotations
 
 import bz2
+import codecs
 import datetime
 import functools
 import gzip
@@ -102,15 +103,19 @@ class Loader:
         (self.directory / f"session.{session_id}").unlink(missing_ok=True)
 
     def chunks(self, url: str, command: Copy) -> Iterator[bytes]:
-        """The bytes of an object, decompressed, without its header lines."""
+        """The bytes of an object, decompressed and in UTF-8, without its header lines."""
         bucket, key = split_url(url)
         body = self.s3.get_object(Bucket=bucket, Key=key)["Body"]
         if "GZIP" in command.options:
             body = gzip.GzipFile(fileobj=body)
         elif "BZIP2" in command.options:
             body = bz2.BZ2File(body)
+        pieces: Iterator[bytes] = iter(lambda: body.read(CHUNK), b"")
+        encoding = command.options.get("ENCODING", "UTF8").upper()
+        if encoding != "UTF8":
+            pieces = (text.encode() for text in codecs.iterdecode(pieces, encoding.replace("UTF16", "UTF-16-")))
         to_skip = command.number("IGNOREHEADER")
-        while piece := body.read(CHUNK):
+        for piece in pieces:
             while to_skip and piece:
                 _, newline, rest = piece.partition(b"\n")
                 to_skip -= bool(newline)
@@ -268,9 +273,8 @@ class Load:
     def is_plain(self) -> bool:
         """Whether PostgreSQL's own reading of CSV is Redshift's."""
         options = self.command.options
-        formats = "CSV" in options and options.get("ENCODING", "UTF8").upper() == "UTF8"
         return (
-            formats
+            "CSV" in options
             and not any(option in options for option in NEEDS_LINES)
             and all(column.kind in FAST_TYPES for column in self.columns)
         )

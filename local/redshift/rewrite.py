@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from .errors import RedshiftError, missing
+from .errors import RedshiftError, missing, syntax_error
 from .grammar import call, name_of
 from .windows import COLLECTING, analytic
 from .words import words
@@ -208,29 +208,22 @@ class Rewriter:
         if not any(select.args.get(clause) for clause in ("where", "group", "having")):
             last = (select.args.get("joins") or [select.args["from_"]])[-1].this
             if isinstance(last, exp.Table) and not last.alias:
-                raise RedshiftError('syntax error at or near "qualify"', "42601")
-        outer: list[exp.Expression] = []
+                raise syntax_error("qualify")
         for place, item in enumerate(list(select.expressions)):
-            if item.is_star:
-                names = self.columns_of(select, item.text("table").lower())
-                if not names or len(set(names)) < len(names):
-                    raise missing("QUALIFY over a * whose columns do not have names of their own")
-                outer += [exp.column(name, quoted=True) for name in names]
-                continue
-            name = item.alias_or_name.lower() or f"column_{place + 1}"
-            if not item.alias_or_name:
-                item.replace(exp.alias_(item.copy(), name))
-            outer.append(exp.column(name, quoted=True))
+            if not item.is_star and not item.alias_or_name:
+                item.replace(exp.alias_(item.copy(), f"column_{place + 1}"))
+        names = self.outputs(select)
+        if not names or len(set(names)) < len(names):
+            raise missing("QUALIFY over columns that do not have names of their own")
         inner = select.copy()
         inner.select(exp.alias_(exp.paren(inner.args["qualify"].this), "is_qualified"), copy=False)
         inner.set("qualify", None)
-        query = exp.select(*outer)
+        query = exp.select(*(exp.column(name, quoted=True) for name in names))
         for clause in ("with_", "limit", "offset", "distinct", "order", "into"):
             query.set(clause, inner.args.get(clause))
             inner.set(clause, None)
-        shown = {column.name for column in outer}
         for place, item in enumerate(query.args["order"].expressions if query.args.get("order") else []):
-            if isinstance(item.this, exp.Column) and not item.this.table and item.this.name.lower() in shown:
+            if isinstance(item.this, exp.Column) and not item.this.table and item.this.name.lower() in names:
                 continue
             if not item.this.is_int:
                 inner.select(exp.alias_(item.this.copy(), f"order_{place}"), copy=False)
