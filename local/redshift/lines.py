@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 LONGEST_RECORD = 4 << 20  # bytes; Redshift's own limit for a row
 INTEGERS = {"int2": "Short", "int4": "Integer", "int8": "Long"}
+INVALID_TIMESTAMP = (1206, "Invalid timestamp format or value [YYYY-MM-DD HH24:MI:SS]")
+INVALID = {
+    "bool": (1210, "Unknown boolean format"),
+    "date": (1205, "Invalid Date Format - length must be 10 or more"),
+    "numeric": (1209, "Invalid value '{}' for a decimal"),
+    "timestamp": INVALID_TIMESTAMP,
+    "timestamptz": INVALID_TIMESTAMP,
+}
 SKIPPED = re.compile(
     r'skipping row due to data type incompatibility at line (\d+) for column "([^"]+)"(?:: (?s:(.*)))?'
 )
@@ -214,7 +222,7 @@ class Lines:
         """A date or a timestamp, by DATEFORMAT or TIMEFORMAT."""
         is_date = column.kind == "date"
         wanted = self.options.get("DATEFORMAT" if is_date else "TIMEFORMAT", "")
-        error = invalid_time(number, column)
+        error = LineError(number, *INVALID[column.kind], column)
         if wanted == "auto":
             return text
         try:
@@ -249,24 +257,10 @@ class Lines:
         column = next(column for column in self.columns if column.name == found[2])
         value = (found[3] or "").strip('"')
         if column.kind in INTEGERS:
-            place = next(
-                (i for i, letter in enumerate(value) if not (letter.isdigit() or (letter in "+-" and i == 0))), 0
-            )
-            if value.lstrip("+-").isdigit():
+            place = len(re.match(r"([+-]?\d+)?", value)[0])  # type: ignore[index]
+            if place == len(value):
                 return LineError(line, 1222, f"Overflow for {column.kind}, Value '{value}'", column)
-            message = f"Invalid digit, Value '{value[place : place + 1]}', Pos {place}, Type: {INTEGERS[column.kind]}"
+            message = f"Invalid digit, Value '{value[place]}', Pos {place}, Type: {INTEGERS[column.kind]}"
             return LineError(line, 1207, message, column, place)
-        if column.kind in ("date", "timestamp", "timestamptz"):
-            return invalid_time(line, column)
-        if column.kind == "bool":
-            return LineError(line, 1210, "Unknown boolean format", column)
-        if column.kind == "numeric":
-            return LineError(line, 1209, f"Invalid value '{value}' for a decimal", column)
-        return LineError(line, 1208, f"Invalid value '{value}' for type {column.kind}", column)
-
-
-def invalid_time(line: int, column: Column) -> LineError:
-    """The error of a date or a timestamp that is none."""
-    if column.kind == "date":
-        return LineError(line, 1205, "Invalid Date Format - length must be 10 or more", column)
-    return LineError(line, 1206, "Invalid timestamp format or value [YYYY-MM-DD HH24:MI:SS]", column)
+        code, message = INVALID.get(column.kind, (1208, f"Invalid value '{value}' for type {column.kind}"))
+        return LineError(line, code, message.replace("{}", value), column)

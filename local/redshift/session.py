@@ -315,11 +315,8 @@ class Session:
         if fields["C"] == "42883":
             fields["M"] = re.sub(r"\bunknown\b", '"unknown"', fields["M"])
         fields = {name: text for name, text in fields.items() if name in "SCMDHP"}
-        if "P" in fields and current:
-            position = current.original_position(int(fields["P"]))
-            fields.pop("P")
-            if position:
-                fields["P"] = str(position)
+        if current and "P" in fields and (position := current.original_position(int(fields.pop("P")))):
+            fields["P"] = str(position)
         return fields
 
 
