@@ -21,17 +21,8 @@ TABLE_HEAD = re.compile(
     re.I,
 )
 # The constraints of a column that PostgreSQL has too; keys are information, and an encoding has no meaning here
-KEPT_CONSTRAINTS = (
-    exp.DefaultColumnConstraint,
-    exp.GeneratedAsIdentityColumnConstraint,
-    exp.NotNullColumnConstraint,
-)
-LEFT_OUT = (
-    exp.CollateColumnConstraint,
-    exp.EncodeColumnConstraint,
-    exp.Reference,
-    exp.UniqueColumnConstraint,
-)
+KEPT_CONSTRAINTS = (exp.DefaultColumnConstraint, exp.GeneratedAsIdentityColumnConstraint, exp.NotNullColumnConstraint)
+LEFT_OUT = (exp.CollateColumnConstraint, exp.EncodeColumnConstraint, exp.Reference, exp.UniqueColumnConstraint)
 # One attribute of a table, each word at the end of a line; in ALTER TABLE the distribution key has no parentheses
 ATTRIBUTE = re.compile(
     r"(?:backup|encode)\n.*\n|diststyle\n(?P<diststyle>auto|even|key|all)\n|(?P<sort_style>compound|interleaved)\n"

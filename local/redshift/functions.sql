@@ -291,38 +291,37 @@ create function regexp_instr(source text, pattern text, start int default 1, nth
     nth, after, pg_redshift.flags(flags), case when flags like '%e%' then 1 else 0 end);
 
 -- Hashes (hash-functions.html)
-create function sha2(text, int) returns text immutable strict parallel safe return case $2
-  when 224 then encode(sha224(convert_to($1, 'UTF8')), 'hex') when 384 then encode(sha384(convert_to($1, 'UTF8')), 'hex')
-  when 512 then encode(sha512(convert_to($1, 'UTF8')), 'hex')
-  when 256 then encode(sha256(convert_to($1, 'UTF8')), 'hex') when 0 then encode(sha256(convert_to($1, 'UTF8')), 'hex') end;
+create function sha2(text, int) returns text immutable strict parallel safe return encode(case
+  when $2 = 224 then sha224(convert_to($1, 'UTF8')) when $2 = 384 then sha384(convert_to($1, 'UTF8'))
+  when $2 = 512 then sha512(convert_to($1, 'UTF8')) when $2 in (0, 256) then sha256(convert_to($1, 'UTF8')) end, 'hex');
 create function crc32(text) returns text immutable strict parallel safe
   return lpad(to_hex(crc32c(convert_to($1, 'UTF8'))), 8, '0');
 create function pg_redshift.rotate(value bigint, bits int) returns bigint immutable strict parallel safe
   return ((value << bits) | (value >> (32 - bits))) & 4294967295;
 create function sha1(text) returns text immutable strict language plpgsql set search_path = pg_catalog, pg_postgres as $$
 declare
-  m bytea := convert_to($1, 'UTF8');
+  message text := encode(convert_to($1, 'UTF8'), 'hex');
   h bigint[] := array[1732584193, 4023233417, 2562383102, 271733878, 3285377520];
-  w bigint[]; a bigint; b bigint; c bigint; d bigint; e bigint; f bigint; k bigint; t bigint;
+  k constant bigint[] := array[1518500249, 1859775393, 2400959708, 3395469782];
+  w bigint[]; s bigint[]; f bigint;
 begin
-  m := m || decode('80' || repeat('00', (119 - length(m) % 64) % 64) || lpad(to_hex(length(m)::bigint * 8), 16, '0'), 'hex');
-  for block in 0..length(m) / 64 - 1 loop
-    for i in 0..79 loop
-      w[i] := case when i < 16 then ((get_byte(m, block * 64 + i * 4) * 256::bigint + get_byte(m, block * 64 + i * 4 + 1)) * 256
-          + get_byte(m, block * 64 + i * 4 + 2)) * 256 + get_byte(m, block * 64 + i * 4 + 3)
-        else pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1) end;
+  message := message || '80' || repeat('00', (119 - octet_length($1) % 64) % 64) || lpad(to_hex(octet_length($1) * 8), 16, '0');
+  for block in 0..length(message) / 128 - 1 loop
+    w := array(select ('x' || substr(message, block * 128 + i * 8 - 7, 8))::pg_postgres.bit(32)::bigint
+      from generate_series(1, 16) i);
+    s := h;
+    for i in 1..80 loop
+      if i > 16 then
+        w[i] := pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1);
+      end if;
+      f := case (i - 1) / 20 when 0 then s[4] # (s[2] & (s[3] # s[4])) when 2 then (s[2] & s[3]) | (s[4] & (s[2] | s[3]))
+        else s[2] # s[3] # s[4] end;
+      f := (pg_redshift.rotate(s[1], 5) + f + s[5] + k[(i - 1) / 20 + 1] + w[i]) & 4294967295;
+      s := array[f, s[1], pg_redshift.rotate(s[2], 30), s[3], s[4]];
     end loop;
-    a := h[1]; b := h[2]; c := h[3]; d := h[4]; e := h[5];
-    for i in 0..79 loop
-      f := case i / 20 when 0 then d # (b & (c # d)) when 2 then (b & c) | (d & (b | c)) else b # c # d end;
-      k := (array[1518500249, 1859775393, 2400959708, 3395469782])[i / 20 + 1];
-      t := (pg_redshift.rotate(a, 5) + f + e + k + w[i]) & 4294967295;
-      e := d; d := c; c := pg_redshift.rotate(b, 30); b := a; a := t;
-    end loop;
-    h := array[h[1] + a, h[2] + b, h[3] + c, h[4] + d, h[5] + e];
-    h := array(select x & 4294967295 from unnest(h) with ordinality u(x, n) order by n);
+    h := array(select (h[n] + s[n]) & 4294967295 from generate_series(1, 5) n);
   end loop;
-  return (select string_agg(lpad(to_hex(x), 8, '0'), '' order by n) from unnest(h) with ordinality u(x, n));
+  return (select string_agg(lpad(to_hex(h[n]), 8, '0'), '' order by n) from generate_series(1, 5) n);
 end $$;
 create function sha(text) returns text immutable strict return sha1($1);
 create function func_sha1(text) returns text immutable strict return sha1($1);
@@ -342,13 +341,11 @@ create function json_extract_array_element_text(text, int) returns text immutabl
 create function pg_redshift.load_log(kind text) returns setof pg_postgres.json stable security definer language sql as $$
   select line::pg_postgres.json from pg_postgres.regexp_split_to_table(
     pg_postgres.pg_read_file(current_setting('data_directory') || '/../load_log/' || kind, true), e'\n') line where line <> '' $$;
-create function pg_redshift.last_copy(part int) returns bigint volatile security definer language sql as $$
-  select split_part(pg_postgres.pg_read_file(
-    current_setting('data_directory') || '/../load_log/session.' || pg_backend_pid(), true), ' ', part)::bigint $$;
-create function pg_last_copy_id() returns bigint volatile language sql
-  as $$ select coalesce(pg_redshift.last_copy(1), -1) $$;
-create function pg_last_copy_count() returns bigint volatile language sql
-  as $$ select coalesce(pg_redshift.last_copy(2), 0) $$;
+create function pg_redshift.last_copy(part int, otherwise int) returns bigint volatile security definer language sql as $$
+  select coalesce(split_part(pg_postgres.pg_read_file(
+    current_setting('data_directory') || '/../load_log/session.' || pg_backend_pid(), true), ' ', part)::bigint, otherwise) $$;
+create function pg_last_copy_id() returns bigint volatile return pg_redshift.last_copy(1, -1);
+create function pg_last_copy_count() returns bigint volatile return pg_redshift.last_copy(2, 0);
 
 -- A text or a date is taken for a time where Redshift wants a time.
 -- AS_TIMESTAMP is immutable so that a literal is read once and not for each row.
