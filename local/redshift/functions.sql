@@ -156,20 +156,15 @@ create function date_add(part text, number bigint, moment time) returns time imm
 create function date_add(part text, number bigint, moment timetz) returns timetz immutable strict parallel safe
   return (moment + number * ('1 ' || part)::interval) at time zone 'UTC';
 create function date_diff(part text, a timestamp, b timestamp) returns bigint immutable strict parallel safe
-  return case part
-    when 'year' then extract(year from b) - extract(year from a)
-    when 'quarter' then extract(year from b) * 4 + extract(quarter from b) - extract(year from a) * 4 - extract(quarter from a)
-    when 'month' then extract(year from b) * 12 + extract(month from b) - extract(year from a) * 12 - extract(month from a)
-    when 'week' then (date_trunc('week', b)::date - date_trunc('week', a)::date) / 7
-    when 'day' then b::date - a::date
-    when 'hour' then extract(epoch from date_trunc('hour', b) - date_trunc('hour', a)) / 3600
-    when 'minute' then extract(epoch from date_trunc('minute', b) - date_trunc('minute', a)) / 60
-    when 'second' then extract(epoch from date_trunc('second', b) - date_trunc('second', a))
-    when 'milliseconds' then floor(extract(epoch from b) * 1000) - floor(extract(epoch from a) * 1000)
-    when 'microseconds' then extract(epoch from b - a) * 1000000
-    when 'decade' then extract(decade from b) - extract(decade from a)
-    when 'century' then extract(century from b) - extract(century from a)
-    when 'millennium' then extract(millennium from b) - extract(millennium from a) end::bigint;
+  return case
+    when part = 'day' then b::date - a::date
+    when part in ('week', 'hour', 'minute', 'second') then extract(epoch from date_trunc(part, b) - date_trunc(part, a))
+      / case part when 'week' then 604800 when 'hour' then 3600 when 'minute' then 60 else 1 end
+    when part = 'month' then extract(year from b) * 12 + extract(month from b) - extract(year from a) * 12 - extract(month from a)
+    when part = 'quarter' then extract(year from b) * 4 + extract(quarter from b) - extract(year from a) * 4 - extract(quarter from a)
+    when part in ('year', 'decade', 'century', 'millennium') then (date_part(part, b) - date_part(part, a))::numeric
+    when part = 'milliseconds' then floor(extract(epoch from b) * 1000) - floor(extract(epoch from a) * 1000)
+    when part = 'microseconds' then extract(epoch from b - a) * 1000000 end::bigint;
 create function date_diff(part text, a timestamptz, b timestamptz) returns bigint immutable strict parallel safe
   return date_diff(part, a at time zone 'UTC', b at time zone 'UTC');
 create function date_diff(part text, a time, b time) returns bigint immutable strict parallel safe

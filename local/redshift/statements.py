@@ -37,7 +37,8 @@ def create_table(text: str, body: str) -> Statement:
     if table.like:
 
         def resolve(session: Session) -> Statement:
-            return Statement(text, sql + table.comment(number_of(session, table.like)))
+            parent = session.query(f"select {regclass(table.like)}::oid")[0][0]
+            return Statement(text, sql + table.comment(parent))
 
         return Statement(text, sql, resolve=resolve)
     comment = table.comment()
@@ -46,11 +47,6 @@ def create_table(text: str, body: str) -> Statement:
     if not table.order():
         return around(text, f"{sql} as ", body[start:], comment)
     return around(text, f"{sql} as select * from (", body[start:], f") as unsorted order by {table.order()}{comment}")
-
-
-def number_of(session: Session, table: str) -> str | None:
-    """PostgreSQL's number of a table, none when there is none of that name."""
-    return session.query(f"select {regclass(table)}::oid")[0][0]
 
 
 def create_view(text: str, body: str) -> Statement:
