@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
@@ -33,27 +34,20 @@ ATTRIBUTE = re.compile(
 LIST_HEAD = "create table pg_catalog.made "  # no table of a user: the leader node computes a default
 
 
+def depths(tokens: list[Token]) -> list[int]:
+    """How many parentheses are open after each token."""
+    return list(accumulate((t.token_type == TokenType.L_PAREN) - (t.token_type == TokenType.R_PAREN) for t in tokens))
+
+
 def parts_of(tokens: list[Token]) -> list[list[Token]]:
     """Tokens cut at the commas that stand in no parentheses."""
     parts: list[list[Token]] = [[]]
-    depth = 0
-    for token in tokens:
-        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+    for token, depth in zip(tokens, depths(tokens), strict=True):
         if token.token_type == TokenType.COMMA and depth == 0:
             parts.append([])
         else:
             parts[-1].append(token)
     return parts
-
-
-def closing(tokens: list[Token], start: int) -> int:
-    """The place of the parenthesis that closes the one at `start`."""
-    depth = 0
-    for place in range(start, len(tokens)):
-        depth += (tokens[place].token_type == TokenType.L_PAREN) - (tokens[place].token_type == TokenType.R_PAREN)
-        if depth == 0:
-            return place
-    raise syntax_error()
 
 
 class Table:
@@ -181,7 +175,9 @@ def create_table(sql: str) -> tuple[str, int | None, Table]:
     tokens = [token for token in tokenize(sql) if token.start >= head.end()]
     columns = ""
     if tokens and tokens[0].token_type == TokenType.L_PAREN and not starts_query(tokens[1:]):
-        end = closing(tokens, 0)
+        if 0 not in depths(tokens):
+            raise syntax_error()
+        end = depths(tokens).index(0)
         columns = table.columns(sql[tokens[0].start : tokens[end].end + 1])
         tokens = tokens[end + 1 :]
     query = next((i for i, token in enumerate(tokens) if token.token_type == TokenType.ALIAS), None)
