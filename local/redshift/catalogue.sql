@@ -2,23 +2,16 @@
 set search_path = pg_catalog, pg_postgres;
 
 -- What a table was created with: PostgreSQL has no place for it.
-create table pg_redshift.table_attributes (
-  table_id oid primary key, diststyle text not null, distkey text, sortkey text[] not null, sort_style text
-);
+create table pg_redshift.table_attributes (table_id oid primary key, attributes pg_postgres.jsonb not null);
 create sequence pg_redshift.query_id;
 grant usage, create on schema pg_redshift to public;  -- late-binding views are functions there
 grant select on all tables in schema pg_redshift to public;
 grant usage on sequence pg_redshift.query_id to public;
 
-create function pg_redshift.set_attributes(id regclass, attributes pg_postgres.json) returns void language sql security definer
+create function pg_redshift.set_attributes(id regclass, given pg_postgres.jsonb) returns void language sql security definer
   set search_path = pg_catalog, pg_postgres as $$
-  insert into pg_redshift.table_attributes
-  select id, coalesce(attributes ->> 'diststyle', 'AUTO'), attributes ->> 'distkey',
-    array(select json_array_elements_text(coalesce(attributes -> 'sortkey', '[]'))), attributes ->> 'sort_style'
-  on conflict (table_id) do update set diststyle = coalesce(attributes ->> 'diststyle', table_attributes.diststyle),
-    distkey = case when attributes ->> 'diststyle' is null then table_attributes.distkey else excluded.distkey end,
-    sortkey = case when attributes -> 'sortkey' is null then table_attributes.sortkey else excluded.sortkey end,
-    sort_style = coalesce(attributes ->> 'sort_style', table_attributes.sort_style) $$;
+  insert into pg_redshift.table_attributes values (id, '{"diststyle": "AUTO", "sortkey": []}'::jsonb || given)
+  on conflict (table_id) do update set attributes = table_attributes.attributes || given $$;
 
 -- After DDL: text becomes varchar, VARCHAR(n) holds n bytes, and a sort key becomes an index of block ranges, so that
 -- literal ranges prune as zone maps do. The proxy appends the attributes to the statement as a comment.
@@ -26,7 +19,7 @@ create function pg_redshift.after_ddl() returns event_trigger language plpgsql s
   set search_path = pg_catalog, pg_postgres, pg_temp as $$
 declare
   item record;
-  attributes pg_postgres.json := substring(current_query() from '/[*]redshift ([{][^*]*[}])[*]/$')::pg_postgres.json;
+  given pg_postgres.jsonb := substring(current_query() from '/[*]redshift ([{][^*]*[}])[*]/$')::pg_postgres.jsonb;
   condition text;
   sort_keys text;
 begin
@@ -49,14 +42,13 @@ begin
         execute format('alter table %s add constraint bytes check (%s) not valid', item.name, condition);
       end if;
     end if;
-    if attributes is not null then
+    if given is not null then
       insert into pg_redshift.table_attributes  -- a table that is made LIKE another inherits
-      select item.oid, p.diststyle, p.distkey, p.sortkey, p.sort_style
-      from pg_redshift.table_attributes p where p.table_id = (attributes ->> 'like')::oid
+      select item.oid, attributes from pg_redshift.table_attributes where table_id = (given ->> 'like')::oid
       on conflict (table_id) do nothing;
-      perform pg_redshift.set_attributes(item.oid, attributes);
-      sort_keys := (select string_agg(quote_ident(key), ', ') from pg_redshift.table_attributes a, unnest(sortkey) as key
-        where a.table_id = item.oid);
+      perform pg_redshift.set_attributes(item.oid, given - 'like');
+      sort_keys := (select string_agg(quote_ident(key), ', ') from pg_redshift.table_attributes,
+        jsonb_array_elements_text(attributes -> 'sortkey') key where table_id = item.oid);
       if sort_keys is not null and item.relpersistence <> 't' then
         execute format('create index on %s using brin (%s) with (pages_per_range = 8, autosummarize = on)',
           item.name, sort_keys);
@@ -93,7 +85,9 @@ create view pg_redshift.relations as
 select c.oid, current_database()::varchar as database_name, n.nspname::varchar as schema_name, c.relname::varchar as table_name,
   (case c.relkind when 'r' then 'TABLE' else 'VIEW' end)::varchar as table_type,
   array_to_string(c.relacl, '|')::varchar as acl, obj_description(c.oid, 'pg_class')::varchar as remarks,
-  pg_get_userbyid(c.relowner)::varchar as owner, a.*, greatest(c.reltuples, 0)::numeric(38,0) as rows
+  pg_get_userbyid(c.relowner)::varchar as owner, greatest(c.reltuples, 0)::numeric(38,0) as rows,
+  attributes ->> 'diststyle' as diststyle, attributes ->> 'distkey' as distkey, attributes ->> 'sort_style' as sort_style,
+  array(select jsonb_array_elements_text(attributes -> 'sortkey')) as sortkey
 from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_redshift.table_attributes a on a.table_id = c.oid
 where c.relkind in ('r', 'v') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_redshift', 'pg_postgres')
   and c.relpersistence <> 't';
@@ -102,7 +96,7 @@ select database_name as database, schema_name as schema, oid::int as table_id, t
   coalesce(case diststyle when 'KEY' then 'KEY(' || distkey || ')' else diststyle end, 'AUTO(ALL)')::varchar as diststyle,
   coalesce(case sort_style when 'INTERLEAVED' then 'INTERLEAVED' else sortkey[1] end, 'AUTO(SORTKEY)')::varchar as sortkey1,
   (select max(atttypmod - 4) from pg_attribute where attrelid = oid and atttypid = 1043 and atttypmod > 4)::int as max_varchar,
-  'none'::varchar as sortkey1_enc, coalesce(pg_postgres.cardinality(sortkey), 0)::int as sortkey_num,
+  'none'::varchar as sortkey1_enc, pg_postgres.cardinality(sortkey) as sortkey_num,
   (pg_postgres.pg_total_relation_size(oid) / 1048576 + 1)::bigint as size, 0::numeric(10,4) as pct_used, 0::bigint as empty,
   0::numeric(5,2) as unsorted, 0::numeric(5,2) as stats_off, rows as tbl_rows, null::numeric(19,2) as skew_sortkey1,
   null::numeric(19,2) as skew_rows, rows as estimated_visible_rows, null::varchar as risk_event,

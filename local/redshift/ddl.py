@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import accumulate
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
@@ -55,10 +56,7 @@ class Table:
 
     def __init__(self, sql: str) -> None:
         self.sql = sql
-        self.distkey: str | None = None
-        self.diststyle: str | None = None
-        self.sortkey: list[str] | None = None
-        self.sort_style: str | None = None
+        self.given: dict[str, Any] = {}  # diststyle, distkey, sortkey, sort_style
         self.like: str | None = None
         self.primary_key: set[str] = set()
         self.names: set[str] = set()
@@ -116,11 +114,11 @@ class Table:
             elif isinstance(kind, exp.PrimaryKeyColumnConstraint):
                 self.primary_key.add(name)
             elif kind.name == "DISTKEY":
-                if self.distkey:
+                if "distkey" in self.given:
                     raise RedshiftError("only one column can be the distribution key", SYNTAX_ERROR)
-                self.distkey, self.diststyle = name, "KEY"
+                self.given |= {"diststyle": "KEY", "distkey": name}
             elif kind.name == "SORTKEY":
-                self.sortkey = [*(self.sortkey or []), name]
+                self.given["sortkey"] = [*self.given.get("sortkey", []), name]
             elif not isinstance(kind, LEFT_OUT):
                 raise syntax_error(kind.sql().split()[0].lower())
         if name in self.primary_key and not any(isinstance(c.kind, exp.NotNullColumnConstraint) for c in kept):
@@ -136,29 +134,29 @@ class Table:
                 raise syntax_error(tokens[text.count("\n", 0, at)])
             at = found.end()
             if found["diststyle"]:
-                self.diststyle = found["diststyle"].upper()
+                self.given["diststyle"] = found["diststyle"].upper()
             elif found["distkey"]:
-                self.distkey, self.diststyle = found["distkey"].lower(), "KEY"
+                self.given |= {"diststyle": "KEY", "distkey": found["distkey"].lower()}
             elif found["sort_style"]:
-                self.sort_style = found["sort_style"].upper()
+                self.given["sort_style"] = found["sort_style"].upper()
             elif found["sortkey"]:
-                self.sortkey = re.findall(r"[^\n,]+", (found["sort_columns"] or "").lower())
+                self.given["sortkey"] = re.findall(r"[^\n,]+", (found["sort_columns"] or "").lower())
 
     def order(self) -> str:
         """A compound sort key as ORDER BY has it; empty for any other table."""
-        return ", ".join(f'"{name}"' for name in self.sortkey or []) if self.sort_style != "INTERLEAVED" else ""
+        names = self.given.get("sortkey", []) if self.given.get("sort_style") != "INTERLEAVED" else []
+        return ", ".join(f'"{name}"' for name in names)
 
-    def comment(self, parent: str | None = None) -> str:
+    def comment(self, **more: str | None) -> str:
         """The attributes, and the number of the table that this one is LIKE, for the event trigger of catalogue.sql."""
-        return f" /*redshift {self.as_json(parent)}*/"
+        return f" /*redshift {self.as_json(**more)}*/"
 
-    def as_json(self, parent: str | None = None) -> str:
-        """The attributes that were given."""
-        if self.diststyle == "KEY" and not self.distkey:
+    def as_json(self, **more: str | None) -> str:
+        """The attributes that were given; each replaces what the table had."""
+        given = ({"distkey": None} if "diststyle" in self.given else {}) | self.given | more
+        if given.get("diststyle") == "KEY" and not given["distkey"]:
             raise RedshiftError("DISTKEY must be specified when DISTSTYLE KEY is", SYNTAX_ERROR)
-        style = self.sort_style or ("COMPOUND" if self.sortkey else None)
-        words = {"diststyle": self.diststyle, "distkey": self.distkey, "sortkey": self.sortkey, "sort_style": style}
-        return json.dumps({key: value for key, value in (words | {"like": parent}).items() if value is not None})
+        return json.dumps(({"sort_style": "COMPOUND"} if given.get("sortkey") else {}) | given)
 
 
 def create_table(sql: str) -> tuple[str, int | None, Table]:
@@ -182,8 +180,9 @@ def create_table(sql: str) -> tuple[str, int | None, Table]:
         tokens = tokens[end + 1 :]
     query = next((i for i, token in enumerate(tokens) if token.token_type == TokenType.ALIAS), None)
     table.attributes(tokens[:query])
-    if table.names and table.distkey and table.distkey not in table.names:
-        raise RedshiftError(f'column "{table.distkey}" does not exist', "42703")
+    distkey = table.given.get("distkey")
+    if table.names and distkey and distkey not in table.names:
+        raise RedshiftError(f'column "{distkey}" does not exist', "42703")
     name = head["name"].lower()
     temporary = head["temporary"] or '"#' in name
     text = f"create {'temporary ' if temporary else ''}table {head['exists'] or ''}{name}"

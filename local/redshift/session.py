@@ -136,8 +136,8 @@ class Session:
     def sort_key(self, relation: str) -> list[str]:
         """The columns of a table's compound sort key, empty when it has none."""
         return self.names(
-            "select pg_postgres.unnest(sortkey) from pg_redshift.table_attributes where sort_style = 'COMPOUND'"
-            f" and table_id = {regclass(relation)}"
+            "select pg_postgres.jsonb_array_elements_text(attributes -> 'sortkey') from pg_redshift.table_attributes"
+            f" where attributes ->> 'sort_style' = 'COMPOUND' and table_id = {regclass(relation)}"
         )
 
     def simple_query(self, text: str) -> None:

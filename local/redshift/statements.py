@@ -38,7 +38,7 @@ def create_table(text: str, body: str) -> Statement:
 
         def resolve(session: Session) -> Statement:
             parent = session.query(f"select {regclass(table.like)}::oid")[0][0]
-            return Statement(text, sql + table.comment(parent))
+            return Statement(text, sql + table.comment(like=parent))
 
         return Statement(text, sql, resolve=resolve)
     comment = table.comment()
