@@ -147,9 +147,9 @@ def check_detail(node: exp.Expression) -> None:
     match node:
         case exp.Identifier() if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
             raise syntax_error(str(node.this), position(node))
-        case exp.RegexpLike() | exp.RegexpILike() | exp.SimilarTo():
+        case _ if isinstance(node, PATTERNS):
             check_pattern(node.expression)
-        case exp.Except() | exp.Intersect() if node.args.get("distinct") is False:
+        case _ if isinstance(node, SET_OPERATIONS) and node.args.get("distinct") is False:
             raise unsupported(f"{node.key.upper()} ALL is not supported")
         case exp.Column() if node.args.get("join_mark"):
             raise missing("the outer join operator (+)", position(node))
@@ -284,18 +284,9 @@ def check_correlations(tree: exp.Expression) -> None:
             raise unsupported(CORRELATED, outer[0])
 
 
-DETAILS = (
-    exp.CollateColumnConstraint,
-    exp.Column,
-    exp.Except,
-    exp.Identifier,
-    exp.Intersect,
-    exp.Is,
-    exp.RegexpILike,
-    exp.RegexpLike,
-    exp.SimilarTo,
-    exp.Star,
-)
+PATTERNS = (exp.RegexpILike, exp.RegexpLike, exp.SimilarTo)
+SET_OPERATIONS = (exp.Except, exp.Intersect)
+DETAILS = (exp.CollateColumnConstraint, exp.Column, exp.Identifier, exp.Is, exp.Star, *PATTERNS, *SET_OPERATIONS)
 CHECKS = dict.fromkeys(DETAILS, check_detail) | {
     exp.CTE: check_cte,
     exp.DataType: check_data_type,

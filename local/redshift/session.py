@@ -19,19 +19,7 @@ from .dialect import UNPARSABLE, Statement, split, translate
 from .errors import RedshiftError, for_client, missing
 from .load import Loader
 from .table_statistics import after_statement
-from .wire import (
-    COPY_DATA,
-    COPY_DONE,
-    FLUSH,
-    SYNC,
-    Channel,
-    as_redshift,
-    pack,
-    pack_fields,
-    relay,
-    unpack_fields,
-    unpack_row,
-)
+from .wire import COPY_DONE, FLUSH, SYNC, Channel, as_redshift, pack, pack_fields, relay, unpack_fields, unpack_row
 from .words import regclass
 
 log = logging.getLogger(__name__)
@@ -148,8 +136,7 @@ class Session:
             statements = [Statement(text, whole)]
         answer = bytearray()
         for statement in statements:
-            if answer:
-                self.client.send(answer)
+            self.client.send(answer)
             answer = bytearray()
             self.current = statement
             self.failed = False
@@ -237,7 +224,7 @@ class Session:
         self.collect(until=b"G")
         try:
             for chunk in chunks:
-                if not self.postgres.send_and_listen(COPY_DATA + struct.pack("!i", len(chunk) + 4), chunk):
+                if not self.postgres.send_and_listen(b"d" + struct.pack("!i", len(chunk) + 4), chunk):
                     break  # PostgreSQL has given up, and its error waits: the rest would be thrown away
         except Exception:
             self.postgres.send(pack(b"f", b"stopped\0"))
