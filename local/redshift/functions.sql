@@ -174,10 +174,8 @@ create function date_diff(part text, a timetz, b timetz) returns bigint immutabl
 -- DATE_PART has the whole seconds with their fraction, EXTRACT only its part; decade 201 starts with 2000
 create function pgdate_part(part text, moment timestamp) returns float8 immutable strict parallel safe
   return date_part(part, moment) + case part when 'decade' then 1 else 0 end;
-create function pgdate_part(text, timestamptz) returns float8 stable strict parallel safe return date_part($1, $2);
-create function pgdate_part(text, time) returns float8 immutable strict parallel safe return date_part($1, $2);
-create function pgdate_part(text, timetz) returns float8 immutable strict parallel safe return date_part($1, $2);
-create function pgdate_part(text, interval) returns float8 immutable strict parallel safe return date_part($1, $2);
+select format('create function pgdate_part(text, %s) returns float8 stable strict parallel safe return date_part($1, $2)', kind)
+from unnest('{timestamptz,time,timetz,interval}'::text[]) kind \gexec
 create function pg_redshift.date_part(part text, moment timestamp) returns int immutable strict parallel safe
   return case part when 'milliseconds' then mod(floor(extract(milliseconds from moment)), 1000)
     when 'microseconds' then mod(extract(microseconds from moment), 1000000)

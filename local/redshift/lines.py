@@ -35,6 +35,7 @@ DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}$")
 TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}:\d{2}([.]\d{1,6})?( ?[+-]\d{2}(:?\d{2})?)?)?$")
 FORMAT_PARTS = {"YYYY": "%Y", "YY": "%y", "MM": "%m", "MON": "%b", "DD": "%d", "HH24": "%H", "HH12": "%I", "HH": "%H"}
 FORMAT_PARTS |= {"MI": "%M", "SS": "%S", "AM": "%p", "PM": "%p", "OF": "%z"}
+EPOCHS = {"epochsecs": datetime.timedelta(seconds=1), "epochmillisecs": datetime.timedelta(milliseconds=1)}
 
 
 @dataclass(frozen=True)
@@ -209,35 +210,32 @@ class Lines:
 
     def valid_text(self, number: int, column: Column, text: str) -> str:
         """Text whose bytes are UTF-8; ACCEPTINVCHARS replaces those that are not, one for one."""
-        bad = next((place for place, letter in enumerate(text) if "\udc80" <= letter <= "\udcff"), None)
-        if bad is None:
+        bad = re.search("[\udc80-\udcff]", text)
+        if not bad:
             return text
         if "ACCEPTINVCHARS" in self.options and column.kind == "varchar":
             return re.sub("[\udc80-\udcff]", self.options["ACCEPTINVCHARS"] or "?", text)
-        byte = text[bad].encode("utf-8", "surrogateescape").hex()
+        byte = bad[0].encode("utf-8", "surrogateescape").hex()
         message = f"String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence: {byte} (error 4)"
-        raise LineError(number, 1220, message, column, bad)
+        raise LineError(number, 1220, message, column, bad.start())
 
     def time(self, number: int, column: Column, text: str) -> str:
         """A date or a timestamp, by DATEFORMAT or TIMEFORMAT."""
         is_date = column.kind == "date"
         wanted = self.options.get("DATEFORMAT" if is_date else "TIMEFORMAT", "")
         error = LineError(number, *INVALID[column.kind], column)
-        if wanted == "auto":
+        if wanted == "auto" or (not wanted and (DATE if is_date else TIMESTAMP).match(text)):
             return text
+        if not wanted:
+            raise error
         try:
-            if wanted in ("epochsecs", "epochmillisecs"):
-                unit = {"seconds": float(text)} if wanted == "epochsecs" else {"milliseconds": float(text)}
-                return str(datetime.datetime(1970, 1, 1) + datetime.timedelta(**unit))
-            if wanted:
-                parts = sorted(FORMAT_PARTS, key=len, reverse=True)
-                pattern = re.sub("|".join(parts), lambda part: FORMAT_PARTS[part[0].upper()], wanted, flags=re.I)
-                return str(datetime.datetime.strptime(text, pattern))
+            if wanted in EPOCHS:
+                return str(datetime.datetime(1970, 1, 1) + float(text) * EPOCHS[wanted])
+            parts = sorted(FORMAT_PARTS, key=len, reverse=True)
+            pattern = re.sub("|".join(parts), lambda part: FORMAT_PARTS[part[0].upper()], wanted, flags=re.I)
+            return str(datetime.datetime.strptime(text, pattern))
         except (ValueError, OverflowError) as wrong:
             raise error from wrong
-        if not (DATE if is_date else TIMESTAMP).match(text):
-            raise error
-        return text
 
     def truncated(self, number: int, column: Column, text: str) -> str:
         """A number without the decimals that the column has no room for."""
