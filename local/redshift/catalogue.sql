@@ -2,26 +2,18 @@
 set search_path = pg_catalog, pg_postgres;
 
 -- What a table was created with: PostgreSQL has no place for it.
-create table pg_redshift.table_attributes (
-  table_id oid primary key, diststyle text not null, distkey text, sortkey text[] not null, sort_style text,
-  encodings pg_postgres.jsonb not null
-);
+create table pg_redshift.table_attributes (table_id oid primary key, attributes pg_postgres.jsonb not null);
 create sequence pg_redshift.query_id;
 grant usage, create on schema pg_redshift to public;  -- late-binding views are functions there
 grant select on all tables in schema pg_redshift to public;
 grant usage on sequence pg_redshift.query_id to public;
 
-create function pg_redshift.set_attributes(id regclass, attributes pg_postgres.json) returns void language sql security definer
+create function pg_redshift.set_attributes(id regclass, given pg_postgres.jsonb) returns void language sql security definer
   set search_path = pg_catalog, pg_postgres as $$
   insert into pg_redshift.table_attributes
-  select id, coalesce(attributes ->> 'diststyle', 'AUTO'), attributes ->> 'distkey',
-    array(select json_array_elements_text(coalesce(attributes -> 'sortkey', '[]'))), attributes ->> 'sort_style',
-    coalesce(attributes -> 'encodings', '{}')::jsonb
-  on conflict (table_id) do update set diststyle = coalesce(attributes ->> 'diststyle', table_attributes.diststyle),
-    distkey = case when attributes ->> 'diststyle' is null then table_attributes.distkey else excluded.distkey end,
-    sortkey = case when attributes -> 'sortkey' is null then table_attributes.sortkey else excluded.sortkey end,
-    sort_style = coalesce(attributes ->> 'sort_style', table_attributes.sort_style),
-    encodings = table_attributes.encodings || excluded.encodings $$;
+  values (id, '{"diststyle": "AUTO", "sortkey": [], "encodings": {}}'::jsonb || given)
+  on conflict (table_id) do update set attributes = table_attributes.attributes || given
+    || jsonb_build_object('encodings', table_attributes.attributes -> 'encodings' || coalesce(given -> 'encodings', '{}')) $$;
 
 -- After DDL: text becomes varchar, VARCHAR(n) holds n bytes, and a sort key becomes an index of block ranges, so that
 -- literal ranges prune as zone maps do. The proxy appends the attributes to the statement as a comment.
@@ -29,7 +21,7 @@ create function pg_redshift.after_ddl() returns event_trigger language plpgsql s
   set search_path = pg_catalog, pg_postgres, pg_temp as $$
 declare
   item record;
-  attributes pg_postgres.json := substring(current_query() from '/[*]redshift ([{][^*]*[}])[*]/$')::pg_postgres.json;
+  given pg_postgres.jsonb := substring(current_query() from '/[*]redshift ([{][^*]*[}])[*]/$')::pg_postgres.jsonb;
   condition text;
   sort_keys text;
 begin
@@ -42,10 +34,8 @@ begin
     join pg_class c on c.oid = d.objid and d.classid = 'pg_class'::regclass
     where c.relkind = 'r' and d.command_tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
   loop
-    if exists (select 1 from pg_attribute where attrelid = item.oid and atttypid in (25, 1043) and atttypmod = -1 and attnum > 0) then
-      update pg_attribute set atttypid = 1043, atttypmod = 65539
-      where attrelid = item.oid and atttypid in (25, 1043) and atttypmod = -1 and attnum > 0 and not attisdropped;
-    end if;
+    update pg_attribute set atttypid = 1043, atttypmod = 65539
+    where attrelid = item.oid and atttypid in (25, 1043) and atttypmod = -1 and attnum > 0 and not attisdropped;
     select string_agg(format('octet_length(%I) <= %s', attname, atttypmod - 4), ' and ' order by attnum) into condition
     from pg_attribute where attrelid = item.oid and atttypid in (1042, 1043) and atttypmod > 4 and not attisdropped;
     if item.relpersistence <> 't' then
@@ -54,14 +44,13 @@ begin
         execute format('alter table %s add constraint bytes check (%s) not valid', item.name, condition);
       end if;
     end if;
-    if attributes is not null then
+    if given is not null then
       insert into pg_redshift.table_attributes  -- a table that is made LIKE another inherits
-      select item.oid, p.diststyle, p.distkey, p.sortkey, p.sort_style, p.encodings
-      from pg_redshift.table_attributes p where p.table_id = (attributes ->> 'like')::oid
+      select item.oid, attributes from pg_redshift.table_attributes where table_id = (given ->> 'like')::oid
       on conflict (table_id) do nothing;
-      perform pg_redshift.set_attributes(item.oid, attributes);
-      sort_keys := (select string_agg(quote_ident(key), ', ') from pg_redshift.table_attributes a, unnest(sortkey) as key
-        where a.table_id = item.oid);
+      perform pg_redshift.set_attributes(item.oid, given - 'like');
+      sort_keys := (select string_agg(quote_ident(key), ', ') from pg_redshift.table_attributes,
+        jsonb_array_elements_text(attributes -> 'sortkey') key where table_id = item.oid);
       if sort_keys is not null and item.relpersistence <> 't' then
         execute format('create index on %s using brin (%s) with (pages_per_range = 8, autosummarize = on)',
           item.name, sort_keys);
@@ -91,29 +80,20 @@ create event trigger after_ddl on ddl_command_end
   execute function pg_redshift.after_ddl();
 
 create view sys_load_error_detail as
-select user_id, query_id, transaction_id, session_id, database_name, table_id, start_time, file_name, line_number,
-  column_name, column_type, column_length, position, error_code, error_message
-from pg_redshift.load_log('load_error_detail') line, json_to_record(line) as x(user_id int, query_id bigint,
+select x.* from pg_redshift.load_log('load_error_detail') line, json_to_record(line) as x(user_id int, query_id bigint,
   transaction_id bigint, session_id int, database_name varchar, table_id int, start_time timestamp, file_name varchar,
   line_number bigint, column_name varchar, column_type varchar, column_length varchar, position int, error_code int,
   error_message varchar);
 create view sys_load_detail as
-select user_id, query_id, file_name, bytes_scanned, lines_scanned, splits_scanned, record_time, start_time, end_time, file_etag,
-  file_last_modified
-from pg_redshift.load_log('load_detail') line, json_to_record(line) as x(user_id int, query_id bigint, file_name varchar,
-  bytes_scanned bigint, lines_scanned bigint, splits_scanned int, record_time timestamp, start_time timestamp,
-  end_time timestamp, file_etag varchar,
-  file_last_modified timestamp);
+select x.* from pg_redshift.load_log('load_detail') line, json_to_record(line) as x(user_id int, query_id bigint,
+  file_name varchar, bytes_scanned bigint, lines_scanned bigint, splits_scanned int, record_time timestamp,
+  start_time timestamp, end_time timestamp, file_etag varchar, file_last_modified timestamp);
 create view sys_load_history as
-select user_id, query_id, transaction_id, session_id, database_name, status, table_name, start_time, end_time, duration,
-  data_source, file_format, loaded_rows, loaded_bytes, source_file_count, source_file_bytes, file_count_scanned,
-  file_bytes_scanned, error_count
-from pg_redshift.load_log('load_history') line, json_to_record(line) as x(user_id int, query_id bigint, transaction_id bigint,
-  session_id int, database_name varchar, status varchar, table_name varchar, start_time timestamp, end_time timestamp,
-  duration bigint, data_source varchar, file_format varchar, loaded_rows bigint, loaded_bytes bigint,
+select x.* from pg_redshift.load_log('load_history') line, json_to_record(line) as x(user_id int, query_id bigint,
+  transaction_id bigint, session_id int, database_name varchar, status varchar, table_name varchar, start_time timestamp,
+  end_time timestamp, duration bigint, data_source varchar, file_format varchar, loaded_rows bigint, loaded_bytes bigint,
   source_file_count bigint, source_file_bytes bigint, file_count_scanned bigint, file_bytes_scanned bigint,
   error_count bigint);
-grant select on sys_load_error_detail, sys_load_detail, sys_load_history to public;
 
 create function current_user_id() returns int stable parallel safe
   return (select oid::int from pg_roles where rolname = current_user);
@@ -141,7 +121,10 @@ create view pg_redshift.relations as
 select c.oid, current_database()::varchar as database_name, n.nspname::varchar as schema_name, c.relname::varchar as table_name,
   (case c.relkind when 'r' then 'TABLE' else 'VIEW' end)::varchar as table_type,
   array_to_string(c.relacl, '|')::varchar as acl, obj_description(c.oid, 'pg_class')::varchar as remarks,
-  pg_get_userbyid(c.relowner)::varchar as owner, a.*, (case c.relkind when 'r' then pg_redshift.row_count(c.oid) end)::numeric(38,0) as rows
+  pg_get_userbyid(c.relowner)::varchar as owner,
+  (case c.relkind when 'r' then pg_redshift.row_count(c.oid) end)::numeric(38,0) as rows,
+  attributes ->> 'diststyle' as diststyle, attributes ->> 'distkey' as distkey, attributes ->> 'sort_style' as sort_style,
+  array(select jsonb_array_elements_text(attributes -> 'sortkey')) as sortkey, attributes -> 'encodings' as encodings
 from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_redshift.table_attributes a on a.table_id = c.oid
 where c.relkind in ('r', 'v') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_redshift', 'pg_postgres')
   and c.relpersistence <> 't';
@@ -150,7 +133,7 @@ select database_name as database, schema_name as schema, oid::int as table_id, t
   coalesce(case diststyle when 'KEY' then 'KEY(' || distkey || ')' else diststyle end, 'AUTO(ALL)')::varchar as diststyle,
   coalesce(case sort_style when 'INTERLEAVED' then 'INTERLEAVED' else sortkey[1] end, 'AUTO(SORTKEY)')::varchar as sortkey1,
   (select max(atttypmod - 4) from pg_attribute where attrelid = oid and atttypid = 1043 and atttypmod > 4)::int as max_varchar,
-  'none'::varchar as sortkey1_enc, coalesce(pg_postgres.cardinality(sortkey), 0)::int as sortkey_num,
+  'none'::varchar as sortkey1_enc, pg_postgres.cardinality(sortkey) as sortkey_num,
   (pg_postgres.pg_total_relation_size(oid) / 1048576 + 1)::bigint as size, 0::numeric(10,4) as pct_used, 0::bigint as empty,
   0::numeric(5,2) as unsorted, 0::numeric(5,2) as stats_off, rows as tbl_rows, null::numeric(19,2) as skew_sortkey1,
   null::numeric(19,2) as skew_rows, rows as estimated_visible_rows, null::varchar as risk_event,
@@ -210,15 +193,8 @@ create view svv_external_columns as select null::varchar as schemaname, null::va
 create view svv_external_tables as select null::varchar as schemaname, null::varchar as tablename where false;
 create view svv_external_schemas as select null::varchar as schemaname where false;
 grant select on all tables in schema pg_redshift to public;
-do $$
-declare
-  name text;
-begin
-  for name in select relname from pg_class where relkind = 'v' and relnamespace = 'pg_catalog'::regnamespace
-    and (relname ~ '^(svv|stv|sys)_' or relname = 'pg_table_def') loop
-    execute 'grant select on ' || name || ' to public';
-  end loop;
-end $$;
+select format('grant select on %I to public', relname) from pg_class
+where relnamespace = 'pg_catalog'::regnamespace and relname ~ '^((svv|stv|sys)_|pg_table_def$)' and relkind = 'v' \gexec
 
 -- text is varchar in what the catalogue says, too
 alter function format_type(oid, int) rename to pg_format_type;

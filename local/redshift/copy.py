@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlglot.tokens import Token, TokenType
 
-from .errors import SYNTAX_ERROR, RedshiftError, missing
+from .errors import SYNTAX_ERROR, RedshiftError, missing, syntax_error
 from .grammar import tokenize
 
 MAXERROR_LIMIT = 100_000
@@ -15,7 +15,7 @@ FLAGS = (
     "IGNOREALLERRORS IGNOREBLANKLINES NOLOAD ROUNDEC TRIMBLANKS TRUNCATECOLUMNS COMPUPDATE STATUPDATE"
 ).split()
 VALUES = (
-    "IAM_ROLE CREDENTIALS ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN FORMAT DELIMITER QUOTE DATEFORMAT TIMEFORMAT "
+    "IAM_ROLE CREDENTIALS ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN DELIMITER QUOTE DATEFORMAT TIMEFORMAT "
     "NULL ENCODING IGNOREHEADER MAXERROR REGION COMPROWS READRATIO"
 ).split()
 NOT_HERE = "AVRO ENCRYPTED ESCAPE FIXEDWIDTH JSON LZOP ORC PARQUET REMOVEQUOTES SHAPEFILE SSH ZSTD EMR".split()
@@ -57,8 +57,8 @@ def parse(sql: str) -> Copy:
     table = "".join(sql[token.start : token.end + 1] for token in tokens[:opening]).lower()
     columns = tuple(t.text.lower() for t in tokens[opening + 1 : max(start - 1, opening)] if t.text != ",")
     if len(tokens) <= start + 1 or tokens[start + 1].token_type != TokenType.STRING:
-        raise syntax_error(tokens, start + 1)
-    command = Copy(table, columns, tokens[start + 1].text, read_options(tokens, start + 2))
+        raise syntax_error(*tokens[start + 1 : start + 2])
+    command = Copy(table, columns, tokens[start + 1].text, read_options(tokens[start + 2 :]))
     if not command.source.startswith("s3://"):
         raise missing(f"COPY from {command.source.split(':')[0]}")
     if not {"IAM_ROLE", "CREDENTIALS", "ACCESS_KEY_ID"} & set(command.options):
@@ -70,42 +70,23 @@ def parse(sql: str) -> Copy:
     return command
 
 
-def read_options(tokens: list[Token], at: int) -> dict[str, str]:
+def read_options(tokens: list[Token]) -> dict[str, str]:
     """The options of COPY by their upper-case names; one without a value has the empty text."""
     options: dict[str, str] = {}
-    while at < len(tokens):
-        word = tokens[at].text.upper()
-        after = tokens[at + 1 : at + 2]
-        if word == "FORMAT" and after and after[0].text.upper() == "AS":
-            at += 1
-            after = tokens[at + 1 : at + 2]
+    tokens = [t for t in tokens if t.token_type == TokenType.STRING or t.text.upper() not in ("AS", "FORMAT")]
+    while tokens:
+        token, *tokens = tokens
+        word = token.text.upper()
         if word in NOT_HERE:
-            raise missing(f"COPY ... {word}", tokens[at].start + 1)
-        if word == "FORMAT":
-            at += 1
-            continue
+            raise missing(f"COPY ... {word}", token.start + 1)
         if word not in FLAGS and word not in VALUES:
-            raise syntax_error(tokens, at)
-        at += 1
-        if after and after[0].text.upper() == "AS":
-            at += 1
-        value = ""
+            raise syntax_error(token)
         takes = word in VALUES
-        if word in ("COMPUPDATE", "STATUPDATE"):
-            takes = at < len(tokens) and tokens[at].text.upper() in ("ON", "OFF", "TRUE", "FALSE", "PRESET")
-        elif word in ("NOLOAD", "ACCEPTINVCHARS"):
-            takes = at < len(tokens) and tokens[at].token_type in (TokenType.STRING, TokenType.NUMBER)
-        if takes:
-            if at >= len(tokens):
-                raise syntax_error(tokens, at)
-            value = tokens[at].text
-            at += 1
-        options[word] = value
+        if tokens and word in ("COMPUPDATE", "STATUPDATE"):
+            takes = tokens[0].text.upper() in ("ON", "OFF", "TRUE", "FALSE", "PRESET")
+        elif tokens and word in ("NOLOAD", "ACCEPTINVCHARS"):
+            takes = tokens[0].token_type in (TokenType.STRING, TokenType.NUMBER)
+        if takes and not tokens:
+            raise syntax_error()
+        options[word] = tokens.pop(0).text if takes else ""
     return options
-
-
-def syntax_error(tokens: list[Token], at: int) -> RedshiftError:
-    """The error that names a token."""
-    if at >= len(tokens):
-        return RedshiftError("syntax error at end of input", SYNTAX_ERROR)
-    return RedshiftError(f'syntax error at or near "{tokens[at].text}"', SYNTAX_ERROR, tokens[at].start + 1)

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
 from sqlglot.tokens import Token, TokenType
 
 from . import refusals
-from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError
+from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, syntax_error
 from .grammar import nodes_of, read, tokenize, write
 from .rewrite import Rewriter
+from .words import NAME
 
 TABLE_HEAD = re.compile(
     r"create\s+(?:local\s+)?(?P<temporary>temp(?:orary)?\s+)?table\s+(?P<exists>if\s+not\s+exists\s+)?"
-    r'(?P<name>(?:"[^"]+"|[#\w$]+)(?:\s*\.\s*(?:"[^"]+"|[#\w$]+))*)\s*',
+    rf"(?P<name>{NAME})\s*",
     re.I,
 )
 # The constraints of a column that PostgreSQL has too; keys are information, and an encoding has no meaning here
-KEPT_CONSTRAINTS = (
-    exp.DefaultColumnConstraint,
-    exp.GeneratedAsIdentityColumnConstraint,
-    exp.NotNullColumnConstraint,
-)
-LEFT_OUT = (
-    exp.CollateColumnConstraint,
-    exp.Reference,
-    exp.UniqueColumnConstraint,
+KEPT_CONSTRAINTS = (exp.DefaultColumnConstraint, exp.GeneratedAsIdentityColumnConstraint, exp.NotNullColumnConstraint)
+LEFT_OUT = (exp.CollateColumnConstraint, exp.Reference, exp.UniqueColumnConstraint)
+# One attribute of a table, each word at the end of a line; in ALTER TABLE the distribution key has no parentheses
+ATTRIBUTE = re.compile(
+    r"(?:backup|encode)\n.*\n|diststyle\n(?P<diststyle>auto|even|key|all)\n|(?P<sort_style>compound|interleaved)\n"
+    r"|distkey\n(?:\(\n)?(?P<distkey>[^()\n]+)\n(?:\)\n)?"
+    r"|(?P<sortkey>sortkey)\n(?:auto|none|\(\n(?P<sort_columns>[^)]+)\))\n",
+    re.I,
 )
 # c_Compression_encodings.html
 NUMERIC_ENCODINGS = set("az64 delta delta32k mostly8 mostly16 mostly32".split())
@@ -38,25 +40,15 @@ LEADER_TYPES = set("aclitem cid interval name oid oidvector regclass regproc reg
 LIST_HEAD = "create table pg_catalog.made "  # no table of a user: the leader node computes a default
 
 
-def words_of(sql: str) -> list[Token]:
-    """The tokens of a statement, one for each word: sqlglot makes one of PRIMARY KEY, for instance."""
-    words = []
-    for token in tokenize(sql):
-        if " " in token.text and token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
-            for found in re.finditer(r"\S+", sql[token.start : token.end + 1]):
-                start = token.start + found.start()
-                words.append(Token(TokenType.VAR, found[0], start=start, end=start + len(found[0]) - 1))
-        else:
-            words.append(token)
-    return words
+def depths(tokens: list[Token]) -> list[int]:
+    """How many parentheses are open after each token."""
+    return list(accumulate((t.token_type == TokenType.L_PAREN) - (t.token_type == TokenType.R_PAREN) for t in tokens))
 
 
 def parts_of(tokens: list[Token]) -> list[list[Token]]:
     """Tokens cut at the commas that stand in no parentheses."""
     parts: list[list[Token]] = [[]]
-    depth = 0
-    for token in tokens:
-        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+    for token, depth in zip(tokens, depths(tokens), strict=True):
         if token.token_type == TokenType.COMMA and depth == 0:
             parts.append([])
         else:
@@ -64,29 +56,15 @@ def parts_of(tokens: list[Token]) -> list[list[Token]]:
     return parts
 
 
-def closing(tokens: list[Token], start: int) -> int:
-    """The place of the parenthesis that closes the one at `start`."""
-    depth = 0
-    for place in range(start, len(tokens)):
-        depth += (tokens[place].token_type == TokenType.L_PAREN) - (tokens[place].token_type == TokenType.R_PAREN)
-        if depth == 0:
-            return place
-    raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
-
-
 class Table:
     """A CREATE TABLE statement being read."""
 
     def __init__(self, sql: str) -> None:
         self.sql = sql
-        self.distkey: str | None = None
-        self.diststyle: str | None = None
-        self.sortkey: list[str] | None = None
-        self.sort_style: str | None = None
+        self.given: dict[str, Any] = {}  # diststyle, distkey, sortkey, sort_style, encodings
         self.like: str | None = None
         self.primary_key: set[str] = set()
         self.names: set[str] = set()
-        self.encodings: dict[str, str] = {}
 
     def columns(self, sql: str) -> str:
         """A list of columns and constraints, in its parentheses, as PostgreSQL's; keys are information to the planner.
@@ -119,8 +97,7 @@ class Table:
             refusals.check_tokens(tokens)
             tree = read(tokens, text)
         except ParseError as error:
-            word = error.errors[0]["highlight"]
-            raise RedshiftError(f'syntax error at or near "{word}"', SYNTAX_ERROR) from error
+            raise syntax_error(error.errors[0]["highlight"]) from error
         for column in tree.find_all(exp.ColumnDef):
             kind = write(column.kind).strip('"') if column.kind else ""
             if "[" in kind or kind in LEADER_TYPES:
@@ -144,70 +121,60 @@ class Table:
             elif isinstance(kind, exp.PrimaryKeyColumnConstraint):
                 self.primary_key.add(name)
             elif kind.name == "DISTKEY":
-                if self.distkey:
+                if "distkey" in self.given:
                     raise RedshiftError("only one column can be the distribution key", SYNTAX_ERROR)
-                self.distkey, self.diststyle = name, "KEY"
+                self.given |= {"diststyle": "KEY", "distkey": name}
             elif kind.name == "SORTKEY":
-                self.sortkey = [*(self.sortkey or []), name]
+                self.given["sortkey"] = [*self.given.get("sortkey", []), name]
             elif isinstance(kind, exp.EncodeColumnConstraint):
                 text = column.kind and column.kind.this in exp.DataType.TEXT_TYPES
                 if kind.name.lower() not in ENCODINGS or (text and kind.name.lower() in NUMERIC_ENCODINGS):
                     raise RedshiftError(f'invalid encoding type specified for column "{name}"', NOT_SUPPORTED)
-                if kind.name.lower() != "auto":
-                    self.encodings[name] = "none" if kind.name.lower() == "raw" else kind.name.lower()
+                self.encode(name, kind.name)
             elif not isinstance(kind, LEFT_OUT):
-                raise refusals.syntax_error(kind.sql().split()[0].lower())
+                raise syntax_error(kind.sql().split()[0].lower())
         if name in self.primary_key and not any(isinstance(c.kind, exp.NotNullColumnConstraint) for c in kept):
             kept.append(exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
         column.set("constraints", kept)
 
+    def encode(self, column: str, encoding: str) -> None:
+        """Keeps the encoding of a column; AUTO is what a column has without one."""
+        if encoding.lower() != "auto":
+            names = self.given.setdefault("encodings", {})
+            names[column.lower()] = "none" if encoding.lower() == "raw" else encoding.lower()
+
     def attributes(self, tokens: list[Token]) -> None:
         """What follows the columns: BACKUP, DISTSTYLE, DISTKEY, SORTKEY, ENCODE AUTO."""
-        at = 0
-        while at < len(tokens):
-            word = tokens[at].text.upper()
-            after = tokens[at + 1].text if at + 1 < len(tokens) else ""
-            if word in ("BACKUP", "ENCODE"):
-                at += 2
-            elif word == "DISTSTYLE" and after.upper() in ("AUTO", "EVEN", "KEY", "ALL"):
-                self.diststyle = after.upper()
-                at += 2
-            elif word in ("COMPOUND", "INTERLEAVED"):
-                self.sort_style = word
-                at += 1
-            elif word == "SORTKEY" and after.upper() in ("AUTO", "NONE"):
-                self.sortkey = []
-                at += 2
-            elif word in ("DISTKEY", "SORTKEY") and after == "(":
-                end = closing(tokens, at + 1)
-                names = [token.text.lower() for token in tokens[at + 2 : end] if token.text != ","]
-                if word == "DISTKEY":
-                    self.distkey, self.diststyle = names[0], "KEY"
-                else:
-                    self.sortkey = names
-                at = end + 1
-            elif word == "DISTKEY" and after:  # in ALTER TABLE, where no parentheses are around it
-                self.distkey, self.diststyle = after.lower(), "KEY"
-                at += 2
-            else:
-                raise RedshiftError(f'syntax error at or near "{tokens[at].text}"', SYNTAX_ERROR, tokens[at].start + 1)
+        text, at = "".join(f"{token.text}\n" for token in tokens), 0
+        while at < len(text):
+            found = ATTRIBUTE.match(text, at)
+            if not found:
+                raise syntax_error(tokens[text.count("\n", 0, at)])
+            at = found.end()
+            if found["diststyle"]:
+                self.given["diststyle"] = found["diststyle"].upper()
+            elif found["distkey"]:
+                self.given |= {"diststyle": "KEY", "distkey": found["distkey"].lower()}
+            elif found["sort_style"]:
+                self.given["sort_style"] = found["sort_style"].upper()
+            elif found["sortkey"]:
+                self.given["sortkey"] = re.findall(r"[^\n,]+", (found["sort_columns"] or "").lower())
 
     def order(self) -> str:
         """A compound sort key as ORDER BY has it; empty for any other table."""
-        return ", ".join(f'"{name}"' for name in self.sortkey or []) if self.sort_style != "INTERLEAVED" else ""
+        names = self.given.get("sortkey", []) if self.given.get("sort_style") != "INTERLEAVED" else []
+        return ", ".join(f'"{name}"' for name in names)
 
-    def comment(self, parent: str | None = None) -> str:
+    def comment(self, **more: str | None) -> str:
         """The attributes, and the number of the table that this one is LIKE, for the event trigger of catalogue.sql."""
-        return f" /*redshift {self.as_json(parent)}*/"
+        return f" /*redshift {self.as_json(**more)}*/"
 
-    def as_json(self, parent: str | None = None) -> str:
-        """The attributes that were given."""
-        if self.diststyle == "KEY" and not self.distkey:
+    def as_json(self, **more: str | None) -> str:
+        """The attributes that were given; each replaces what the table had."""
+        given = ({"distkey": None} if "diststyle" in self.given else {}) | self.given | more
+        if given.get("diststyle") == "KEY" and not given["distkey"]:
             raise RedshiftError("DISTKEY must be specified when DISTSTYLE KEY is", SYNTAX_ERROR)
-        style = self.sort_style or ("COMPOUND" if self.sortkey else None)
-        words = {"diststyle": self.diststyle, "distkey": self.distkey, "sortkey": self.sortkey, "sort_style": style}
-        words |= {"like": parent, "encodings": self.encodings or None}
-        return json.dumps({key: value for key, value in words.items() if value is not None})
+        return json.dumps(({"sort_style": "COMPOUND"} if given.get("sortkey") else {}) | given)
 
 
 def create_table(sql: str) -> tuple[str, int | None, Table]:
@@ -219,23 +186,26 @@ def create_table(sql: str) -> tuple[str, int | None, Table]:
     """
     head = TABLE_HEAD.match(sql)
     if not head:
-        raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+        raise syntax_error()
     table = Table(sql)
-    tokens = [token for token in words_of(sql) if token.start >= head.end()]
+    tokens = [token for token in tokenize(sql) if token.start >= head.end()]
     columns = ""
     if tokens and tokens[0].token_type == TokenType.L_PAREN and not starts_query(tokens[1:]):
-        end = closing(tokens, 0)
+        if 0 not in depths(tokens):
+            raise syntax_error()
+        end = depths(tokens).index(0)
         columns = table.columns(sql[tokens[0].start : tokens[end].end + 1])
         tokens = tokens[end + 1 :]
     query = next((i for i, token in enumerate(tokens) if token.token_type == TokenType.ALIAS), None)
     table.attributes(tokens[:query])
-    if table.names and table.distkey and table.distkey not in table.names:
-        raise RedshiftError(f'column "{table.distkey}" does not exist', "42703")
+    distkey = table.given.get("distkey")
+    if table.names and distkey and distkey not in table.names:
+        raise RedshiftError(f'column "{distkey}" does not exist', "42703")
     name = head["name"].lower()
     temporary = head["temporary"] or '"#' in name
     text = f"create {'temporary ' if temporary else ''}table {head['exists'] or ''}{name}"
     if head["exists"] and query is not None:
-        raise RedshiftError('syntax error at or near "as"', SYNTAX_ERROR, tokens[query].start + 1)
+        raise syntax_error(tokens[query])
     if columns or query is None:
         text += columns or " ()"
     return text, None if query is None else tokens[query].end + 1, table

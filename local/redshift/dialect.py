@@ -6,7 +6,6 @@ send the same statements again and again.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,14 +17,12 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokens import TokenType
 
 from . import refusals
-from .errors import RedshiftError, fault
+from .errors import RedshiftError, for_client
 from .grammar import nodes_of, read, tokenize, write
 from .rewrite import REWRITTEN_WORDS, Columns, NeedsCatalogueError, Rewriter
 
 if TYPE_CHECKING:
     from .session import Session
-
-log = logging.getLogger(__name__)
 
 UNPARSABLE = "refused_by_the_local_redshift"
 REMOVE_DUPLICATES = re.compile(
@@ -77,11 +74,8 @@ def translate(text: str) -> Statement:
     """What becomes of a statement."""
     try:
         return _translate(text)
-    except RedshiftError as error:
-        return Statement(text, UNPARSABLE, error=error)
-    except Exception as error:  # a fault of ours, or of sqlglot's: the client hears of it and keeps its session
-        log.exception("a statement cannot be translated")
-        return Statement(text, UNPARSABLE, error=fault(error))
+    except Exception as error:  # a refusal, or a fault of ours or of sqlglot's
+        return Statement(text, UNPARSABLE, error=for_client(error))
 
 
 def _translate(text: str) -> Statement:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
+
+from sqlglot.tokens import Token
+
+log = logging.getLogger(__name__)
 
 SYNTAX_ERROR = "42601"
 NOT_SUPPORTED = "0A000"
@@ -39,6 +44,15 @@ class RedshiftError(Exception):
         return fields
 
 
+def syntax_error(at: Token | str | None = None, position: int | None = None) -> RedshiftError:
+    """The error for a word that does not belong there; without one, for a statement that ends too early."""
+    if isinstance(at, Token):
+        word, of_more, _ = at.text.partition(" ")  # sqlglot makes one token of PARTITION BY
+        at, position = word.lower() if of_more else word, at.start + 1
+    where = "at end of input" if at is None else f'at or near "{at}"'
+    return RedshiftError(f"syntax error {where}", SYNTAX_ERROR, position)
+
+
 def missing(what: str, position: int | None = None) -> RedshiftError:
     """The error for what Redshift has and this stand-in lacks."""
     return RedshiftError(f"the local Redshift does not have {what}; Redshift does", NOT_SUPPORTED, position)
@@ -51,6 +65,9 @@ def unsupported_command(statement: str) -> RedshiftError:
     return RedshiftError(f'SQL command "{command}" not supported{where}.', NOT_SUPPORTED, 1)
 
 
-def fault(error: Exception) -> RedshiftError:
-    """The error for what must not happen: a fault of this stand-in, or of what it runs on."""
+def for_client(error: Exception) -> RedshiftError:
+    """The error that the client gets and keeps its session: a refusal, or a fault of this stand-in, which is logged."""
+    if isinstance(error, RedshiftError):
+        return error
+    log.error("a fault of the stand-in", exc_info=error)
     return RedshiftError(f"the local Redshift fails: {type(error).__name__}: {error}", INTERNAL_ERROR)

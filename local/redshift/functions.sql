@@ -275,24 +275,13 @@ create function octetindex(text, text) returns int immutable strict parallel saf
 create function quote_literal(text) returns text immutable strict parallel safe
   return '\'' || replace(replace($1, '\\', '\\\\'), '\'', '\'\'') || '\'';
 create function replicate(text, int) returns text immutable strict parallel safe return repeat($1, $2);
-create function strtol(text, int) returns bigint immutable strict language plpgsql as $$
-declare
-  total bigint := 0;
-  digit int;
-  body text := lower(ltrim($1, ' +-'));
-begin
-  if $2 = 16 and body like '0x%' then
-    body := substr(body, 3);
-  end if;
-  for i in 1..length(body) loop
-    digit := strpos('0123456789abcdefghijklmnopqrstuvwxyz', substr(body, i, 1)) - 1;
-    if digit < 0 or digit >= $2 then
-      raise exception using errcode = '22P02', message = pg_postgres.format('The input %s is not valid to be converted to base %s', $1, $2);
-    end if;
-    total := total * $2 + digit;
-  end loop;
-  return case when ltrim($1) like '-%' then -total else total end;
-end $$;
+create function strtol(text, int) returns bigint stable strict parallel safe language sql as $$
+  select case when bool_or(digit not between 0 and $2 - 1)
+      then pg_redshift.fail('22P02', pg_postgres.format('The input %s is not valid to be converted to base %s', $1, $2))::bigint
+    else sum(digit * pg_postgres.power($2::numeric, (size - place)::numeric)) * case when ltrim($1) like '-%' then -1 else 1 end end::bigint
+  from (select strpos('0123456789abcdefghijklmnopqrstuvwxyz', letter) - 1 as digit, place, length(body) as size
+    from (select replace(ltrim(lower($1), ' +-'), case $2 when 16 then '0x' else '' end, '') as body) written,
+      pg_postgres.regexp_split_to_table(body, '') with ordinality x(letter, place)) digits $$;
 
 -- SOUNDEX.html, DIFFERENCE.html: letters of one sound have one digit, vowels have none and part the others
 create function soundex(text) returns varchar immutable strict parallel safe language sql as $$
@@ -320,10 +309,9 @@ create function regexp_instr(source text, pattern text, start int default 1, nth
     nth, after, pg_redshift.flags(flags), case when flags like '%e%' then 1 else 0 end);
 
 -- Hashes (hash-functions.html)
-create function sha2(text, int) returns text immutable strict parallel safe return case $2
-  when 224 then encode(sha224(convert_to($1, 'UTF8')), 'hex') when 384 then encode(sha384(convert_to($1, 'UTF8')), 'hex')
-  when 512 then encode(sha512(convert_to($1, 'UTF8')), 'hex')
-  when 256 then encode(sha256(convert_to($1, 'UTF8')), 'hex') when 0 then encode(sha256(convert_to($1, 'UTF8')), 'hex') end;
+create function sha2(text, int) returns text immutable strict parallel safe return encode(case
+  when $2 = 224 then sha224(convert_to($1, 'UTF8')) when $2 = 384 then sha384(convert_to($1, 'UTF8'))
+  when $2 = 512 then sha512(convert_to($1, 'UTF8')) when $2 in (0, 256) then sha256(convert_to($1, 'UTF8')) end, 'hex');
 create function pg_redshift.fnv(bytes pg_postgres.bytea, hash bigint) returns bigint immutable strict parallel safe
   language plpgsql as $$
 declare
@@ -344,28 +332,28 @@ create function pg_redshift.rotate(value bigint, bits int) returns bigint immuta
   return ((value << bits) | (value >> (32 - bits))) & 4294967295;
 create function sha1(text) returns text immutable strict language plpgsql set search_path = pg_catalog, pg_postgres as $$
 declare
-  m bytea := convert_to($1, 'UTF8');
+  message text := encode(convert_to($1, 'UTF8'), 'hex');
   h bigint[] := array[1732584193, 4023233417, 2562383102, 271733878, 3285377520];
-  w bigint[]; a bigint; b bigint; c bigint; d bigint; e bigint; f bigint; k bigint; t bigint;
+  k constant bigint[] := array[1518500249, 1859775393, 2400959708, 3395469782];
+  w bigint[]; s bigint[]; f bigint;
 begin
-  m := m || decode('80' || repeat('00', (119 - length(m) % 64) % 64) || lpad(to_hex(length(m)::bigint * 8), 16, '0'), 'hex');
-  for block in 0..length(m) / 64 - 1 loop
-    for i in 0..79 loop
-      w[i] := case when i < 16 then ((get_byte(m, block * 64 + i * 4) * 256::bigint + get_byte(m, block * 64 + i * 4 + 1)) * 256
-          + get_byte(m, block * 64 + i * 4 + 2)) * 256 + get_byte(m, block * 64 + i * 4 + 3)
-        else pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1) end;
+  message := message || '80' || repeat('00', (119 - octet_length($1) % 64) % 64) || lpad(to_hex(octet_length($1) * 8), 16, '0');
+  for block in 0..length(message) / 128 - 1 loop
+    w := array(select ('x' || substr(message, block * 128 + i * 8 - 7, 8))::pg_postgres.bit(32)::bigint
+      from generate_series(1, 16) i);
+    s := h;
+    for i in 1..80 loop
+      if i > 16 then
+        w[i] := pg_redshift.rotate(w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16], 1);
+      end if;
+      f := case (i - 1) / 20 when 0 then s[4] # (s[2] & (s[3] # s[4])) when 2 then (s[2] & s[3]) | (s[4] & (s[2] | s[3]))
+        else s[2] # s[3] # s[4] end;
+      f := (pg_redshift.rotate(s[1], 5) + f + s[5] + k[(i - 1) / 20 + 1] + w[i]) & 4294967295;
+      s := array[f, s[1], pg_redshift.rotate(s[2], 30), s[3], s[4]];
     end loop;
-    a := h[1]; b := h[2]; c := h[3]; d := h[4]; e := h[5];
-    for i in 0..79 loop
-      f := case i / 20 when 0 then d # (b & (c # d)) when 2 then (b & c) | (d & (b | c)) else b # c # d end;
-      k := (array[1518500249, 1859775393, 2400959708, 3395469782])[i / 20 + 1];
-      t := (pg_redshift.rotate(a, 5) + f + e + k + w[i]) & 4294967295;
-      e := d; d := c; c := pg_redshift.rotate(b, 30); b := a; a := t;
-    end loop;
-    h := array[h[1] + a, h[2] + b, h[3] + c, h[4] + d, h[5] + e];
-    h := array(select x & 4294967295 from unnest(h) with ordinality u(x, n) order by n);
+    h := array(select (h[n] + s[n]) & 4294967295 from generate_series(1, 5) n);
   end loop;
-  return (select string_agg(lpad(to_hex(x), 8, '0'), '' order by n) from unnest(h) with ordinality u(x, n));
+  return (select string_agg(lpad(to_hex(h[n]), 8, '0'), '' order by n) from generate_series(1, 5) n);
 end $$;
 create function sha(text) returns text immutable strict return sha1($1);
 create function func_sha1(text) returns text immutable strict return sha1($1);
@@ -385,83 +373,50 @@ create function json_extract_array_element_text(text, int) returns text immutabl
 create function pg_redshift.load_log(kind text) returns setof pg_postgres.json stable security definer language sql as $$
   select line::pg_postgres.json from pg_postgres.regexp_split_to_table(
     pg_postgres.pg_read_file(current_setting('data_directory') || '/../load_log/' || kind, true), e'\n') line where line <> '' $$;
-create function pg_redshift.last_copy(part int) returns bigint volatile security definer language sql as $$
-  select split_part(pg_postgres.pg_read_file(
-    current_setting('data_directory') || '/../load_log/session.' || pg_backend_pid(), true), ' ', part)::bigint $$;
-create function pg_last_copy_id() returns bigint volatile language sql
-  as $$ select coalesce(pg_redshift.last_copy(1), -1) $$;
-create function pg_last_copy_count() returns bigint volatile language sql
-  as $$ select coalesce(pg_redshift.last_copy(2), 0) $$;
+create function pg_redshift.last_copy(part int, otherwise int) returns bigint volatile security definer language sql as $$
+  select coalesce(split_part(pg_postgres.pg_read_file(
+    current_setting('data_directory') || '/../load_log/session.' || pg_backend_pid(), true), ' ', part)::bigint, otherwise) $$;
+create function pg_last_copy_id() returns bigint volatile return pg_redshift.last_copy(1, -1);
+create function pg_last_copy_count() returns bigint volatile return pg_redshift.last_copy(2, 0);
 
--- A text or a date is taken for a time where Redshift wants a time. What is no text is taken for one where Redshift wants a text: as the first argument, and beside LIKE. Numbers are
--- compared with texts as texts, decimals as numbers (c_Supported_data_types.html).
+-- A text or a date is taken for a time where Redshift wants a time.
 -- AS_TIMESTAMP is immutable so that a literal is read once and not for each row.
 create function pg_redshift.as_timestamp(text) returns timestamp immutable strict parallel safe language sql
   as $$ select $1::timestamp $$;
 create function pg_redshift.as_timestamp(date) returns timestamp immutable parallel safe return $1::timestamp;
-do $$
-declare
-  known record;
-  name text;
-  kind text;
-  sign text;
-  number int := 0;
-begin
-  for known in select oid, pronamespace::regnamespace as schema, proname as name, proargtypes, pronargs,
-      pg_postgres.pg_get_function_arguments(oid) as arguments, pg_postgres.pg_get_function_result(oid) as result
-    from pg_proc where pronamespace in ('pg_catalog'::regnamespace, 'pg_redshift'::regnamespace) and 1114 = any (proargtypes)
-      and (pronamespace = 'pg_redshift'::regnamespace or proname <> 'date_part') and proname in ('date_add', 'date_diff', 'pgdate_part', 'date_part', 'date_trunc', 'last_day', 'add_months',
-      'months_between', 'next_day', 'convert_timezone')
-  loop
-    foreach kind in array '{text,date}'::text[] loop
-      execute pg_postgres.format('create function %s.%I(%s) returns %s stable parallel safe return %1$s.%2$I(%5$s)',
-        known.schema, known.name, replace(known.arguments, 'timestamp without time zone', kind), known.result,
-        (select pg_postgres.string_agg(case known.proargtypes[n - 1] when 1114 then 'pg_redshift.as_timestamp($' || n || ')'
-          else '$' || n end, ', ' order by n) from generate_series(1, known.pronargs) n));
-    end loop;
-  end loop;
-  for known in select oid, proname as name, pronargs, pg_postgres.pg_get_function_arguments(oid) as arguments,
-      pg_postgres.pg_get_function_result(oid) as result
-    from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proargtypes[0] = 25 and proname in ('left', 'right',
-      'ascii', 'octet_length', 'quote_literal', 'repeat', 'substring', 'split_part', 'len', 'length', 'lower', 'upper', 'initcap', 'replace', 'strpos', 'lpad', 'rpad', 'ltrim',
-      'rtrim', 'btrim', 'reverse', 'translate', 'regexp_substr', 'regexp_replace', 'regexp_instr', 'regexp_count', 'to_date',
-      'to_timestamp')
-  loop
-    foreach kind in array '{int4,int8,numeric,float8,date,timestamp,timestamptz}'::text[] loop
-      execute pg_postgres.format('create function pg_catalog.%I(%s) returns %s stable parallel safe return pg_catalog.%1$I($1::text%4$s)',
-        known.name, pg_postgres.regexp_replace(known.arguments, '\\mtext\\M', kind), known.result,
-        (select pg_postgres.string_agg(', $' || n, '' order by n) from generate_series(2, known.pronargs) n));
-    end loop;
-  end loop;
-  -- Redshift hashes an integer from its last byte on
-  foreach kind in array '{int2,int4,int8}'::text[] loop
-    execute pg_postgres.format('create function pg_catalog.fnv_hash(%s, seed bigint default -3750763034362895579) returns bigint
-      immutable parallel safe return pg_redshift.fnv(reverse(pg_postgres.%1$ssend($1)), seed)', kind);
-  end loop;
-  -- Integers are whole, and stay integers (r_FLOOR.html)
-  foreach name in array '{ceil,ceiling,floor,round,trunc}'::text[] loop
-    foreach kind in array '{int2,int4,int8}'::text[] loop
-      execute pg_postgres.format('create function pg_catalog.%I(%s) returns %2$s immutable parallel safe return $1', name, kind);
-    end loop;
-  end loop;
-  foreach kind in array '{int4,int8,numeric,float8,date,timestamp,timestamptz}'::text[] loop
-    foreach sign in array '{~~,!~~,~~*,!~~*,~,!~}'::text[] loop
-      number := number + 1;
-      execute pg_postgres.format('create function pg_redshift.compare_%s(%s, text) returns bool stable parallel safe
-        return $1::text operator(pg_catalog.%s) $2', number, kind, sign);
-      execute pg_postgres.format('create operator pg_catalog.%s (leftarg = %s, rightarg = text, function = pg_redshift.compare_%s)',
-        sign, kind, number);
-    end loop;
-  end loop;
-  foreach kind in array '{int4,int8,numeric,float8}'::text[] loop
-    foreach sign in array '{=,<>,<,>,<=,>=}'::text[] loop
-      number := number + 1;
-      execute pg_postgres.format('create function pg_redshift.compare_%s(%s, text) returns bool stable parallel safe return %s',
-        number, kind, pg_postgres.format(case kind when 'numeric' then '$1 %s $2::numeric' else '$1::text %s $2' end, sign));
-      execute pg_postgres.format('create function pg_redshift.compare_%s(text, %s) returns bool stable parallel safe return %s',
-        number, kind, pg_postgres.format(case kind when 'numeric' then '$1::numeric %s $2' else '$1 %s $2::text' end, sign));
-      execute pg_postgres.format('create operator pg_catalog.%s (leftarg = %s, rightarg = text, function = pg_redshift.compare_%s);
-        create operator pg_catalog.%1$s (leftarg = text, rightarg = %2$s, function = pg_redshift.compare_%3$s)', sign, kind, number);
-    end loop;
-  end loop;
-end $$;
+select format('create function %s.%I(%s) returns %s stable parallel safe return %1$s.%2$I(%5$s)', pronamespace::regnamespace,
+  proname, replace(pg_get_function_arguments(p.oid), 'timestamp without time zone', kind), pg_get_function_result(p.oid),
+  (select string_agg(case type when 1114 then 'pg_redshift.as_timestamp($' || n || ')' else '$' || n end, ', ' order by n)
+    from unnest(proargtypes::oid[]) with ordinality x(type, n)))
+from pg_proc p, unnest('{text,date}'::text[]) kind
+where 1114 = any (proargtypes) and (pronamespace = 'pg_redshift'::regnamespace and proname = 'date_part'
+  or pronamespace = 'pg_catalog'::regnamespace and proname in ('date_add', 'date_diff', 'pgdate_part', 'date_trunc', 'last_day',
+    'add_months', 'months_between', 'next_day', 'convert_timezone')) \gexec
+
+-- What is no text is taken for one where Redshift wants a text: as the first argument, and beside LIKE. Numbers are
+-- compared with texts as texts, decimals as numbers (c_Supported_data_types.html).
+\set kinds '{int4,int8,numeric,float8,date,timestamp,timestamptz}'
+select format('create function %I(%s) returns %s stable parallel safe return %1$I($1::text%4$s)', proname,
+  pg_postgres.regexp_replace(pg_get_function_arguments(p.oid), '\\mtext\\M', kind), pg_get_function_result(p.oid),
+  (select string_agg(', $' || n, '' order by n) from generate_series(2, pronargs) n))
+from pg_proc p, unnest(:'kinds'::text[]) kind
+where pronamespace = 'pg_catalog'::regnamespace and proargtypes[0] = 25 and proname in ('ascii', 'btrim', 'initcap', 'left',
+  'len', 'length', 'lower', 'lpad', 'ltrim', 'octet_length', 'quote_literal', 'regexp_count', 'regexp_instr',
+  'regexp_replace', 'regexp_substr', 'repeat', 'replace', 'reverse', 'right', 'rpad', 'rtrim', 'split_part', 'strpos',
+  'substring', 'to_date', 'to_timestamp', 'translate', 'upper') \gexec
+select format('create function pg_redshift.%I(%s, text) returns bool stable parallel safe return $1::text %s $2;
+  create operator %3$s (leftarg = %2$s, rightarg = text, function = pg_redshift.%1$I)', 'compare ' || sign, kind, sign)
+from unnest(:'kinds'::text[]) kind, unnest('{~~,!~~,~~*,!~~*,~,!~}'::text[]) sign \gexec
+select format('create function pg_redshift.%I(%s, text) returns bool stable parallel safe return $1%s %s $2%s;
+  create function pg_redshift.%1$I(text, %2$s) returns bool stable parallel safe return $1%5$s %4$s $2%3$s;
+  create operator %4$s (leftarg = %2$s, rightarg = text, function = pg_redshift.%1$I);
+  create operator %4$s (leftarg = text, rightarg = %2$s, function = pg_redshift.%1$I)', 'compare ' || sign, kind,
+  case kind when 'numeric' then '' else '::text' end, sign, case kind when 'numeric' then '::numeric' else '' end)
+from unnest('{int4,int8,numeric,float8}'::text[]) kind, unnest('{=,<>,<,>,<=,>=}'::text[]) sign \gexec
+
+-- Redshift hashes an integer from its last byte on
+select format('create function fnv_hash(%s, seed bigint default -3750763034362895579) returns bigint immutable parallel safe
+  return pg_redshift.fnv(reverse(pg_postgres.%1$ssend($1)), seed)', kind) from unnest('{int2,int4,int8}'::text[]) kind \gexec
+-- Integers are whole, and stay integers (r_FLOOR.html)
+select format('create function %I(%s) returns %2$s immutable parallel safe return $1', name, kind)
+from unnest('{ceil,ceiling,floor,round,trunc}'::text[]) name, unnest('{int2,int4,int8}'::text[]) kind \gexec

@@ -19,21 +19,13 @@ from sqlglot.tokens import Token, TokenType
 from .errors import RedshiftError
 
 KEPT_PARSERS = ("CAST", "CONVERT", "EXTRACT", "OVERLAY", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
-# What Redshift means by a type without a length: r_Character_types.html, r_Numeric_types201.html
-DEFAULT_LENGTHS = {
-    "varchar": "varchar(256)",
-    "character varying": "varchar(256)",
-    "nvarchar": "varchar(256)",
-    "text": "varchar(256)",
-    "bpchar": "char(256)",
-    "char": "char(1)",
-    "character": "char(1)",
-    "nchar": "char(1)",
-    "numeric": "numeric(18,0)",
-    "decimal": "numeric(18,0)",
+# PostgreSQL's name, the length where none is given, and the largest: r_Character_types.html, r_Numeric_types201.html
+LENGTHS = {
+    **dict.fromkeys(("varchar", "character varying", "nvarchar", "text"), ("varchar", "256", 65535)),
+    **dict.fromkeys(("char", "character", "nchar"), ("char", "1", 4096)),
+    "bpchar": ("char", "256", 4096),
+    **dict.fromkeys(("numeric", "decimal"), ("numeric", "18,0", 38)),
 }
-LIMITS = dict.fromkeys(("varchar", "character varying", "nvarchar", "text"), 65535)
-LIMITS |= dict.fromkeys(("char", "character", "nchar", "bpchar"), 4096) | dict.fromkeys(("numeric", "decimal"), 38)
 # The names of Redshift's types (c_Supported_data_types.html), and words that sqlglot counts among types
 TYPE_WORDS = set(
     "SMALLINT INT2 INTEGER INT INT4 BIGINT INT8 DECIMAL NUMERIC DEC REAL FLOAT4 FLOAT8 FLOAT CHAR CHARACTER NCHAR "
@@ -46,20 +38,19 @@ ABSENT_TYPES = {"super", "hllsketch", "geometry", "geography", "varbyte", "varbi
 def postgres_type(text: str) -> str:
     """A type of Redshift as PostgreSQL writes it: `text` is varchar(256), `numeric` is numeric(18,0)."""
     name = " ".join(text.lower().split())
-    if name in DEFAULT_LENGTHS:
-        return DEFAULT_LENGTHS[name]
-    parts = re.fullmatch(r"([^(]*?)\s*(\(.*\))?(?: with(?:out)? time zone)?", name)
-    base, length = parts.groups() if parts else (name, "")
-    limit, size = LIMITS.get(base, 0), re.match(r"\(\s*(\d+)(?:\s*,\s*(\d+))?", length or "")
-    if limit == 38 and size and size[2] and int(size[1]) <= limit and int(size[2]) > int(size[1]):
-        raise RedshiftError(f"NUMERIC scale {size[2]} must be between 0 and precision {size[1]}", "22023")
-    if limit and size and int(size[1]) > limit:
-        if limit == 38:
-            raise RedshiftError(f"NUMERIC precision {size[1]} must be between 1 and {limit}", "22023")
-        raise RedshiftError(f"length for type {base} cannot exceed {limit}", "22023")
-    if length and base in LIMITS and limit > 38:
-        return ("char" if limit == LIMITS["char"] else "varchar") + length.replace("max", str(limit))
-    return name
+    found = re.fullmatch(r"([^(]*?)\s*(?:\(([^)]*)\))?", name)
+    if not found or found[1] not in LENGTHS:
+        return name
+    kind, default, limit = LENGTHS[found[1]]
+    length = (found[2] or default).replace("max", str(limit))
+    size, *scale = map(int, length.split(","))
+    if size > limit and kind == "numeric":
+        raise RedshiftError(f"NUMERIC precision {size} must be between 1 and {limit}", "22023")
+    if size > limit:
+        raise RedshiftError(f"length for type {found[1]} cannot exceed {limit}", "22023")
+    if scale and scale[0] > size:
+        raise RedshiftError(f"NUMERIC scale {scale[0]} must be between 0 and precision {size}", "22023")
+    return f"{kind}({length})"
 
 
 def tokenize(sql: str) -> list[Token]:
@@ -149,7 +140,7 @@ class Generator(RedshiftGenerator):
     def datatype_sql(self, expression: exp.DataType) -> str:
         """A type with the length that Redshift gives it."""
         if expression.this == exp.DType.TEXT and not expression.expressions:
-            return DEFAULT_LENGTHS["text"]  # the default would make VARCHAR(MAX) of it
+            return postgres_type("text")  # the default would make VARCHAR(MAX) of it
         return postgres_type(super().datatype_sql(expression))
 
     def trycast_sql(self, expression: exp.TryCast, safe_prefix: str | None = None) -> str:
@@ -189,6 +180,16 @@ def nodes_of(tree: exp.Expression) -> list[exp.Expression]:
             elif type(value) is list:
                 nodes += [item for item in value if isinstance(item, exp.Expr)]
     return nodes
+
+
+def name_of(node: exp.Expression) -> str:
+    """The lower-case name of a function, empty for anything else."""
+    return str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
+
+
+def call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
+    """A function call."""
+    return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 def write(node: exp.Expression) -> str:

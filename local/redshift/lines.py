@@ -118,10 +118,6 @@ class Lines:
         quote = self.quote.encode()
         is_csv = "CSV" in self.options
         lines = self.physical_lines()
-        encoding = self.options.get("ENCODING", "UTF8").upper()
-        if encoding != "UTF8":
-            content = b"\n".join(lines).decode(encoding.replace("UTF16", "UTF-16-")).encode()
-            lines = iter(content.removesuffix(b"\n").split(b"\n"))
         for line in lines:
             number += 1
             first = number

@@ -7,6 +7,7 @@ A file is first sent as it is, inside a savepoint. Only if PostgreSQL refuses so
 from __future__ import annotations
 
 import bz2
+import codecs
 import datetime
 import functools
 import gzip
@@ -102,15 +103,19 @@ class Loader:
         (self.directory / f"session.{session_id}").unlink(missing_ok=True)
 
     def chunks(self, url: str, command: Copy) -> Iterator[bytes]:
-        """The bytes of an object, decompressed, without its header lines."""
+        """The bytes of an object, decompressed and in UTF-8, without its header lines."""
         bucket, key = split_url(url)
         body = self.s3.get_object(Bucket=bucket, Key=key)["Body"]
         if "GZIP" in command.options:
             body = gzip.GzipFile(fileobj=body)
         elif "BZIP2" in command.options:
             body = bz2.BZ2File(body)
+        pieces: Iterator[bytes] = iter(lambda: body.read(CHUNK), b"")
+        encoding = command.options.get("ENCODING", "UTF8").upper()
+        if encoding != "UTF8":
+            pieces = (text.encode() for text in codecs.iterdecode(pieces, encoding.replace("UTF16", "UTF-16-")))
         to_skip = command.number("IGNOREHEADER")
-        while piece := body.read(CHUNK):
+        for piece in pieces:
             while to_skip and piece:
                 _, newline, rest = piece.partition(b"\n")
                 to_skip -= bool(newline)
@@ -178,7 +183,7 @@ def exception_text(error: Any) -> str:
 
 
 class NotPlain(Exception):
-    """A file that PostgreSQL's own reading of CSV refuses, or would read otherwise than Redshift."""
+    """A file that PostgreSQL's own reading of CSV would read otherwise than Redshift."""
 
 
 class Load:
@@ -257,8 +262,8 @@ class Load:
             # The date style is the format that Redshift takes by default
             self.session.query("savepoint copy_file; set local datestyle = 'ISO, YMD'")
             try:
-                count = self.stream(self.plain_copy(), self.checked(self.loader.chunks(url, self.command)))
-            except NotPlain:
+                count = self.session.copy_in(self.plain_copy(), self.checked(self.loader.chunks(url, self.command)))
+            except (NotPlain, RedshiftError):
                 self.session.query("rollback to savepoint copy_file")
             else:
                 self.session.query(f"release savepoint copy_file; set local datestyle = '{self.datestyle}'")
@@ -268,9 +273,8 @@ class Load:
     def is_plain(self) -> bool:
         """Whether PostgreSQL's own reading of CSV is Redshift's."""
         options = self.command.options
-        formats = "CSV" in options and options.get("ENCODING", "UTF8").upper() == "UTF8"
         return (
-            formats
+            "CSV" in options
             and not any(option in options for option in NEEDS_LINES)
             and all(column.kind in FAST_TYPES for column in self.columns)
         )
@@ -301,17 +305,6 @@ class Load:
             tail = chunk[-2:]
             yield chunk
 
-    def stream(self, sql: str, chunks: Iterator[bytes]) -> int:
-        """Sends chunks into PostgreSQL's COPY; the number of rows that it took.
-
-        Raises:
-            NotPlain: PostgreSQL refused something.
-        """
-        try:
-            return int(self.session.copy_in(sql, chunks).split()[-1])
-        except RedshiftError as error:
-            raise NotPlain(error.message) from error
-
     def load_lines(self, url: str) -> int:
         """Loads one object line by line; the number of rows loaded.
 
@@ -320,30 +313,29 @@ class Load:
         """
         lines = Lines(self.command, self.columns, self.loader.chunks(url, self.command))
         names = ", ".join(column.quoted for column in self.columns)
-        limit = self.command.errors_allowed
 
         def rows() -> Iterator[bytes]:
             for row in lines.rows():
                 if isinstance(row, LineError):
                     self.refuse(url, row)
-                    if len(self.refused) >= limit:
-                        raise self.failure()
                 else:
                     yield row
 
         session = self.session
         session.notices.clear()
         sql = f"copy {self.command.table} ({names}) from stdin with (on_error ignore, log_verbosity verbose)"
-        loaded = int(session.copy_in(sql, rows()).split()[-1])
+        loaded = session.copy_in(sql, rows())
         for notice in session.notices:
             if error := lines.error_of(notice):
                 self.refuse(url, error)
-                if len(self.refused) >= limit:
-                    raise self.failure()
         return loaded
 
     def refuse(self, url: str, error: LineError) -> None:
-        """Keeps why a line was not loaded."""
+        """Keeps why a line was not loaded.
+
+        Raises:
+            RedshiftError: It is one error too many.
+        """
         column = error.column
         self.refused.append(
             self.common
@@ -352,10 +344,6 @@ class Load:
             | {"column_length": str(column.length or "") if column else ""}
             | {"error_code": error.code, "error_message": error.message}
         )
-
-    def failure(self) -> RedshiftError:
-        """The error of a load that has too many errors."""
-        return RedshiftError(
-            f"Load into table '{self.name}' failed.  Check 'sys_load_error_detail' system table for details.",
-            INTERNAL_ERROR,
-        )
+        if len(self.refused) >= self.command.errors_allowed:
+            message = f"Load into table '{self.name}' failed.  Check 'sys_load_error_detail' system table for details."
+            raise RedshiftError(message, INTERNAL_ERROR)

@@ -6,14 +6,14 @@ Functions and types that Redshift lacks need no rule here: they do not exist (fu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sqlglot import exp
-from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.tokens import Token, TokenType
 
-from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing
-from .grammar import ABSENT_TYPES
-from .rewrite import name_of
+from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, syntax_error
+from .grammar import ABSENT_TYPES, name_of
 from .words import words
 
 ON_TABLES = "Specified types or functions (one per INFO message) not supported on Redshift tables."
@@ -27,32 +27,19 @@ NEEDS_FRAME = set(
     "stddev_pop stddev_samp sum var_pop var_samp variance".split()
 )
 COLLECTING = {"listagg", "median", "percentile_cont"}
-# A word of a grammar that is PostgreSQL's, or that sqlglot knows of other databases, and those that have to follow it;
-# the last of them is the wrong one, except for ON
+# A word of a grammar that is PostgreSQL's, or that sqlglot knows of other databases, and those that have to follow it,
+# where 0 is any number; the last of them is the wrong one, except for ON
 TRIGGERS = {
     "ARRAY": ["["],
     "DISTINCT": ["ON"],
     "FILTER": ["("],
     "IN": ["(", "VALUES"],
-    "LATERAL": [],
-    "MATERIALIZED": [],
+    "INTERVAL": ["0"],
+    "LIMIT": ["0", ","],
     "ON": ["CONFLICT"],
-    "RETURNING": [],
-    "RLIKE": [],
-    "REGEXP": [],
-    "==": [],
-    "??": [],
+    **{word: [] for word in "LATERAL MATERIALIZED RETURNING RLIKE REGEXP == ??".split()},
 }
-AFTER_A_LIST = {
-    ",",
-    ")",
-    "FROM",
-    "WHERE",
-    "GROUP",
-    "HAVING",
-    "ORDER",
-    "LIMIT",
-}  # sqlglot reads over a comma before them
+AFTER_A_LIST = set(", ) FROM WHERE GROUP HAVING ORDER LIMIT".split())  # sqlglot reads over a comma before them
 SYSTEM_PREFIXES = ("pg_", "stv_", "stl_", "svl_", "svv_", "svcs_", "sys_")
 
 
@@ -62,10 +49,9 @@ def position(node: exp.Expression) -> int | None:
     return min(starts) + 1 if starts else None
 
 
-def syntax_error(word: str, node: exp.Expression | None = None, place: int | None = None) -> RedshiftError:
-    """PostgreSQL's and Redshift's way to say that a word does not belong there."""
-    at = place if place is not None else position(node) if node is not None else None
-    return RedshiftError(f'syntax error at or near "{word}"', SYNTAX_ERROR, at)
+def unsupported(message: str, node: exp.Expression | None = None) -> RedshiftError:
+    """The error for what Redshift's grammar knows and Redshift does not do."""
+    return RedshiftError(message, NOT_SUPPORTED, position(node) if node else None)
 
 
 def check_tokens(tokens: list[Token]) -> None:
@@ -74,21 +60,14 @@ def check_tokens(tokens: list[Token]) -> None:
     Raises:
         RedshiftError: In Redshift's words.
     """
-    quoted = (TokenType.STRING, TokenType.IDENTIFIER)
-    texts = ["" if token.token_type in quoted else token.text.upper() for token in tokens]
+    stand_for = {TokenType.STRING: "", TokenType.IDENTIFIER: "", TokenType.NUMBER: "0"}
+    texts = [stand_for.get(token.token_type, token.text.upper()) for token in tokens]
     if texts[:1] in (["VALUES"], ["TABLE"]):  # PostgreSQL takes them for queries
-        raise syntax_error(tokens[0].text, place=tokens[0].start + 1)
-    for place, word in enumerate(texts):
-        if word == "," and texts[place + 1 : place + 2] and texts[place + 1] in AFTER_A_LIST:
-            raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
-        if word == "LIMIT" and texts[place + 2 : place + 3] == [","]:
-            raise syntax_error(",", place=tokens[place + 2].start + 1)
-        if word == "INTERVAL" and tokens[place + 1 : place + 2] and tokens[place + 1].token_type == TokenType.NUMBER:
-            raise syntax_error(tokens[place + 1].text, place=tokens[place + 1].start + 1)
-        following = TRIGGERS.get(word)
+        raise syntax_error(tokens[0])
+    for place, (word, after) in enumerate(pairwise([*texts, ""])):
+        following = [after] if word == "," and after in AFTER_A_LIST else TRIGGERS.get(word)
         if following is not None and texts[place + 1 : place + 1 + len(following)] == following:
-            wrong = tokens[place if word == "ON" else place + len(following)]
-            raise syntax_error(wrong.text, place=wrong.start + 1)
+            raise syntax_error(tokens[place if word == "ON" else place + len(following)])
 
 
 def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
@@ -111,12 +90,12 @@ def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
         elif kind in NOT_HERE:
             raise missing(NOT_HERE[kind], position(node))
         elif kind in NOT_IN_REDSHIFT:
-            raise syntax_error(NOT_IN_REDSHIFT[kind], node)
+            raise syntax_error(NOT_IN_REDSHIFT[kind], position(node))
     check_statement(tree)
     selects = [node for node in nodes if type(node) is exp.Select]
     if any(name_of(node) in COLLECTING for node in nodes):
         if not any(tables(nodes)):
-            raise RedshiftError(NEEDS_TABLES, NOT_SUPPORTED)
+            raise unsupported(NEEDS_TABLES)
         for select in selects:
             check_aggregates(select)
     if len(selects) > 1:
@@ -149,77 +128,60 @@ def touches_tables(nodes: list[exp.Expression]) -> bool:
         table for table in found if table.name.lower().startswith("pg_") or table.db.lower() == "information_schema"
     ]
     if users and [table for table in leader if not table.name.lower().startswith("pg_temp")]:
-        raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(leader[0]))
+        raise unsupported(ON_TABLES, leader[0])
     return bool(users)
 
 
-def check_function(node: exp.Anonymous) -> None:
+def check_function(node: exp.Expression) -> None:
     """One function call, in a statement on tables."""
     name, arguments = name_of(node), node.expressions
-    if name in words("leader_only"):
-        raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(node))
+    if name in words("leader_only") or isinstance(node, LEADER_ONLY):
+        raise unsupported(ON_TABLES, node)
     if name == "substr":
-        message = "SUBSTR() function is not supported (Hint: use SUBSTRING instead)"
-        raise RedshiftError(message, NOT_SUPPORTED, position(node))
+        raise unsupported("SUBSTR() function is not supported (Hint: use SUBSTRING instead)", node)
     if name.startswith("regexp_") and len(arguments) > 1:
         check_pattern(arguments[1])
-
-
-def check_leader_only(node: exp.Expression) -> None:
-    """CURRENT_TIMESTAMP and its like, in a statement on tables."""
-    raise RedshiftError(ON_TABLES, NOT_SUPPORTED, position(node))
 
 
 def check_interval(node: exp.Interval) -> None:
     """An interval, in a statement on tables: its months and years have no fixed length."""
     unit = str(node.args.get("unit") or node.this).lower()
     if any(part in unit for part in ("year", "mon", "decade", "centur")):
-        raise RedshiftError("Interval values with month or year parts are not supported", NOT_SUPPORTED)
+        raise unsupported("Interval values with month or year parts are not supported")
 
 
-def check_identifier(node: exp.Identifier) -> None:
-    """A reserved word is a name only in quotes."""
-    if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
-        raise syntax_error(str(node.this), node)
+def check_detail(node: exp.Expression) -> None:
+    """What is wrong with a node by itself, in any statement."""
+    match node:
+        case exp.Identifier() if not node.args.get("quoted") and str(node.this).lower() in words("reserved"):
+            raise syntax_error(str(node.this), position(node))
+        case _ if isinstance(node, PATTERNS):
+            check_pattern(node.expression)
+        case exp.SetOperation() if any(map(is_limited, (node.this, node.expression))):
+            raise unsupported("LIMIT may not be used within input to set operations.")
+        case exp.Except() | exp.Intersect() if node.args.get("distinct") is False:
+            raise unsupported(f"{node.key.upper()} ALL is not supported")
+        case exp.Column() if node.args.get("join_mark"):
+            raise missing("the outer join operator (+)", position(node))
+        case exp.Is() if isinstance(node.expression, exp.Column):  # IS JSON, IS NORMALIZED
+            raise syntax_error(node.expression.name, position(node.expression))
+        case exp.Star() if node.args.get("except_"):
+            raise missing("SELECT * EXCLUDE")
+        case exp.CollateColumnConstraint() if node.this.name.lower() != "case_sensitive":
+            raise missing(f"COLLATE {node.this.name.upper()}")
 
 
-def check_match(node: exp.RegexpLike | exp.RegexpILike | exp.SimilarTo) -> None:
-    """The operators of regular expressions."""
-    check_pattern(node.expression)
-
-
-def check_set_operation(node: exp.SetOperation) -> None:
-    """EXCEPT and INTERSECT have no ALL, and no operand has a LIMIT (r_UNION.html)."""
-    for side in (node.this, node.expression):
-        if isinstance(side, exp.Subquery) and any(side.unnest().args.get(clause) for clause in ("limit", "offset")):
-            raise RedshiftError("LIMIT may not be used within input to set operations.", NOT_SUPPORTED)
-    if node.args.get("distinct") is False and not isinstance(node, exp.Union):
-        raise RedshiftError(f"{node.key.upper()} ALL is not supported", NOT_SUPPORTED)
-
-
-def check_column(node: exp.Column) -> None:
-    """A column, with (+) in older joins."""
-    if node.args.get("join_mark"):
-        raise missing("the outer join operator (+)", position(node))
-
-
-def check_is(node: exp.Is) -> None:
-    """IS has no JSON and no NORMALIZED after it."""
-    if isinstance(node.expression, exp.Column):
-        raise syntax_error(node.expression.name, node.expression)
-
-
-def check_star(node: exp.Star) -> None:
-    """A * with exceptions."""
-    if node.args.get("except_"):
-        raise missing("SELECT * EXCLUDE")
+def is_limited(query: exp.Expression) -> bool:
+    """Whether a query in parentheses has LIMIT or OFFSET."""
+    return isinstance(query, exp.Subquery) and bool(
+        {"limit", "offset"} & {k for k, v in query.unnest().args.items() if v}
+    )
 
 
 def check_pattern(pattern: exp.Expression) -> None:
     """A regular expression has to be a literal."""
     if pattern.find(exp.Column):
-        message = "The pattern must be a valid UTF-8 literal character expression"
-        raise RedshiftError(message, NOT_SUPPORTED, position(pattern))
+        raise unsupported("The pattern must be a valid UTF-8 literal character expression", pattern)
 
 
 def check_values(node: exp.Values) -> None:
@@ -228,7 +190,7 @@ def check_values(node: exp.Values) -> None:
         raise syntax_error("values")
     rows = node.expressions
     if len(rows) > 1 and any(isinstance(value, exp.Query) for row in rows for value in row.expressions):
-        raise RedshiftError("can't use subqueries in multi-row VALUES", NOT_SUPPORTED)
+        raise unsupported("can't use subqueries in multi-row VALUES")
 
 
 def check_window(node: exp.Window) -> None:
@@ -239,22 +201,19 @@ def check_window(node: exp.Window) -> None:
     name, spec = name_of(function), node.args.get("spec")
     for item in node.args.get("partition_by") or []:
         if not item.find(exp.Anonymous, exp.Column, exp.Query):
-            message = "constant expressions are not supported in partition by clauses"
-            raise RedshiftError(message, NOT_SUPPORTED, position(function))
+            raise unsupported("constant expressions are not supported in partition by clauses", function)
     if name != "listagg" and function.find(exp.Distinct):
-        raise RedshiftError("DISTINCT is not supported for window functions", NOT_SUPPORTED, position(function))
+        raise unsupported("DISTINCT is not supported for window functions", function)
     if spec and str(spec.args.get("kind")).upper() == "RANGE":
-        raise RedshiftError("RANGE clause of window functions not yet implemented", NOT_SUPPORTED, position(function))
+        raise unsupported("RANGE clause of window functions not yet implemented", function)
     if spec and str(spec.args.get("kind")).upper() != "ROWS":
-        raise syntax_error(str(spec.args.get("kind")).lower(), function)
+        raise syntax_error(str(spec.args.get("kind")).lower(), position(function))
     if spec and spec.args.get("exclude"):
-        raise syntax_error("exclude", function)
+        raise syntax_error("exclude", position(function))
     if name in NEEDS_FRAME and node.args.get("order") and not spec:
-        message = "Aggregate window functions with an ORDER BY clause require a frame clause"
-        raise RedshiftError(message, NOT_SUPPORTED, position(function))
+        raise unsupported("Aggregate window functions with an ORDER BY clause require a frame clause", function)
     if name in ("lag", "lead") and len(function.expressions) > 2:
-        message = f"Default parameter not be supported for window function {name}"
-        raise RedshiftError(message, NOT_SUPPORTED, position(function))
+        raise unsupported(f"Default parameter not be supported for window function {name}", function)
 
 
 def check_select(node: exp.Select) -> None:
@@ -276,27 +235,22 @@ def check_aggregates(node: exp.Select) -> None:
         if function.find_ancestor(exp.Select) is not node or function.find_ancestor(exp.Window):
             continue
         collecting |= name in COLLECTING
-        if name not in COLLECTING and any(isinstance(item, exp.Distinct) for item in function.expressions):
-            distinct = True
+        distinct |= name not in COLLECTING and any(isinstance(item, exp.Distinct) for item in function.expressions)
         if isinstance(function.parent, exp.WithinGroup):
             orders.add(function.parent.expression.sql())
         elif name == "median":
             orders.add(f" ORDER BY {function.expressions[0].sql()}")
     if collecting and distinct:
         functions = "LISTAGG/PERCENTILE_CONT/MEDIAN"
-        message = f"Using {functions} aggregate functions with other distinct aggregate function not supported"
-        raise RedshiftError(message, NOT_SUPPORTED)
+        raise unsupported(f"Using {functions} aggregate functions with other distinct aggregate function not supported")
     if len(orders) > 1:
-        message = "within group ORDER BY clauses for aggregate functions must be the same"
-        raise RedshiftError(message, NOT_SUPPORTED)
+        raise unsupported("within group ORDER BY clauses for aggregate functions must be the same")
 
 
 def check_data_type(node: exp.DataType) -> None:
     """The type of a cast."""
     text = node.sql(dialect="redshift").lower()
-    if node.this == exp.DType.ARRAY or "[" in text:
-        raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
-    if text.endswith("serial"):
+    if node.this == exp.DType.ARRAY or "[" in text or text.endswith("serial"):
         raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
     if text.split("(")[0] in ABSENT_TYPES:
         raise missing(f"the type {text}")
@@ -305,7 +259,7 @@ def check_data_type(node: exp.DataType) -> None:
 def check_cte(node: exp.CTE) -> None:
     """A common table expression is a query, and one that refers to itself names its columns."""
     if isinstance(node.this, exp.DML):
-        raise syntax_error(node.this.key, node)
+        raise syntax_error(node.this.key, position(node))
     with_ = node.parent
     refers = any(table.name.lower() == node.alias.lower() for table in node.this.find_all(exp.Table))
     if not (with_ and with_.args.get("recursive") and refers):
@@ -323,15 +277,15 @@ def check_statement(tree: exp.Expression) -> None:
         raise syntax_error("(")
     source = tree.args.get("from_")
     if isinstance(tree, exp.Update) and source and any(join.side for join in source.this.args.get("joins") or []):
-        raise RedshiftError("Target table must be part of an equijoin predicate", NOT_SUPPORTED)
+        raise unsupported("Target table must be part of an equijoin predicate")
     if isinstance(tree, exp.Insert) and tree.args.get("with_"):
         raise syntax_error("insert")
     if isinstance(tree, exp.Delete) and tree.this and tree.this.alias:
-        raise syntax_error("as", tree.this.args["alias"])
+        raise syntax_error("as", position(tree.this.args["alias"]))
     if isinstance(tree, exp.Merge):
         target = tree.this
         if target.alias:
-            raise syntax_error(target.alias, target.args["alias"])
+            raise syntax_error(target.alias, position(target.args["alias"]))
         if tree.args.get("with_"):
             raise syntax_error("merge")
         whens = tree.args["whens"].expressions
@@ -341,10 +295,10 @@ def check_statement(tree: exp.Expression) -> None:
                 if found:
                     raise syntax_error(word)
         if [bool(when.args.get("matched")) for when in whens] != [True, False]:
-            raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+            raise syntax_error()
         source = tree.args["using"]
         if any(t.name == target.name and t.db == target.db for t in source.find_all(exp.Table) if t is not source):
-            raise RedshiftError("Source view/subquery in Merge statement cannot reference target table.", NOT_SUPPORTED)
+            raise unsupported("Source view/subquery in Merge statement cannot reference target table.")
 
 
 def check_correlations(tree: exp.Expression) -> None:
@@ -353,12 +307,12 @@ def check_correlations(tree: exp.Expression) -> None:
     if not isinstance(query, exp.Query):
         return
     for scope in traverse_scope(query):
-        if not scope.is_subquery or not scope.parent or not isinstance(scope.expression, exp.Select):
+        select = scope.expression
+        if not scope.is_subquery or not scope.parent or not isinstance(select, exp.Select):
             continue
-        outer = [c for c in scope.external_columns if c.table and not is_own(scope, c)]
+        outer = [c for c in scope.external_columns if c.table and c.table not in scope.sources]
         if not outer:
             continue
-        select = scope.expression
         join = select.find_ancestor(exp.Join, exp.Select)
         grouped = select.args.get("group") and isinstance(select.find_ancestor(exp.In, exp.Select), exp.In)
         aggregates = {name_of(f) for f in select.find_all(exp.Anonymous)} & {"sum", "avg", "count", "listagg"}
@@ -372,46 +326,21 @@ def check_correlations(tree: exp.Expression) -> None:
             or (grouped and aggregates)
             or in_group
         ):
-            raise RedshiftError(CORRELATED, NOT_SUPPORTED, position(outer[0]))
+            raise unsupported(CORRELATED, outer[0])
 
 
-def is_own(scope: Scope, column: exp.Column) -> bool:
-    """Whether a column belongs to the subquery itself."""
-    return column.table in scope.sources
-
-
-def check_collation(node: exp.CollateColumnConstraint) -> None:
-    """COLLATE of a column."""
-    if node.this.name.lower() != "case_sensitive":
-        raise missing(f"COLLATE {node.this.name.upper()}")
-
-
-CHECKS = {
+PATTERNS = (exp.RegexpILike, exp.RegexpLike, exp.SimilarTo)
+SET_OPERATIONS = (exp.Except, exp.Intersect, exp.Union)
+DETAILS = (exp.CollateColumnConstraint, exp.Column, exp.Identifier, exp.Is, exp.Star, *PATTERNS, *SET_OPERATIONS)
+CHECKS = dict.fromkeys(DETAILS, check_detail) | {
     exp.CTE: check_cte,
-    exp.CollateColumnConstraint: check_collation,
-    exp.Column: check_column,
     exp.DataType: check_data_type,
-    exp.Except: check_set_operation,
-    exp.Identifier: check_identifier,
-    exp.Intersect: check_set_operation,
-    exp.Is: check_is,
-    exp.RegexpILike: check_match,
-    exp.RegexpLike: check_match,
     exp.Select: check_select,
-    exp.SimilarTo: check_match,
-    exp.Union: check_set_operation,
-    exp.Star: check_star,
     exp.Values: check_values,
     exp.Window: check_window,
 }
-NOT_ON_TABLES = {
-    exp.Anonymous: check_function,
-    exp.CurrentTime: check_leader_only,
-    exp.CurrentTimestamp: check_leader_only,
-    exp.Interval: check_interval,
-    exp.Localtime: check_leader_only,
-    exp.Localtimestamp: check_leader_only,
-}
+LEADER_ONLY = (exp.CurrentTime, exp.CurrentTimestamp, exp.Localtime, exp.Localtimestamp)
+NOT_ON_TABLES = dict.fromkeys((exp.Anonymous, *LEADER_ONLY), check_function) | {exp.Interval: check_interval}
 NOT_HERE = {
     exp.Array: "arrays, which are SUPER",
     exp.Bracket: "arrays, which are SUPER",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from sqlglot import exp
 
-from .errors import RedshiftError, missing
+from .errors import RedshiftError, missing, syntax_error
+from .grammar import call, name_of
+from .windows import COLLECTING, analytic
 from .words import words
 
 Columns = Callable[[str], list[str]]
@@ -32,22 +34,6 @@ DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVA
 
 class NeedsCatalogueError(Exception):
     """The rewriting depends on the columns of a table."""
-
-
-def name_of(node: exp.Expression) -> str:
-    """The lower-case name of a function, empty for anything else."""
-    return str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
-
-
-def call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
-    """A function call."""
-    return exp.Anonymous(this=name, expressions=list(arguments))
-
-
-def frame(start: str, end: str) -> exp.WindowSpec:
-    """ROWS BETWEEN two bounds, each a number and a side."""
-    (first, first_side), (last, last_side) = start.split(), end.split()
-    return exp.WindowSpec(kind="ROWS", start=first, start_side=first_side, end=last, end_side=last_side)
 
 
 class Rewriter:
@@ -149,15 +135,8 @@ class Rewriter:
             self.replace(node, exp.Case(ifs=[exp.If(this=test, true=arguments[1])], default=arguments[2]))
         elif name == "decode" and len(arguments) > 2:
             self.replace(node, decode(arguments))
-        elif name in ("listagg", "median", "percentile_cont", "percentile_disc"):
-            self.ordered_aggregate(node, name)
-        elif name == "ratio_to_report" and isinstance(node.parent, exp.Window):
-            window = node.parent
-            value = exp.cast(arguments[0].copy(), "double precision")
-            window.set("this", call("sum", arguments[0]))
-            mark = detach(window)
-            whole = call("nullif", window, exp.Literal.number(0))
-            self.replace(mark, exp.paren(exp.Div(this=value, expression=whole), copy=False), name)
+        elif name in COLLECTING:
+            analytic(self, node)
         elif name in ("current_setting", "set_config") and arguments and arguments[0].name.lower() in words("settings"):
             arguments[0].replace(exp.Literal.string(f"redshift.{arguments[0].name}"))
             self.changed = True
@@ -170,108 +149,6 @@ class Rewriter:
                 valid = call("pg_redshift.is_json", arguments[0].copy())
                 self.replace(node, exp.Case(ifs=[exp.If(this=valid, true=node.copy())]), name)
             self.changed = True
-
-    def ordered_aggregate(self, node: exp.Anonymous, name: str) -> None:
-        """LISTAGG, MEDIAN, PERCENTILE_CONT and PERCENTILE_DISC, with and without OVER."""
-        outer: exp.Expression = node
-        order = None
-        if isinstance(node.parent, exp.WithinGroup):
-            outer, order = node.parent, node.parent.expression
-        window = outer.parent if isinstance(outer.parent, exp.Window) and outer.parent.this is outer else None
-        arguments = list(node.expressions)
-        if window and window.args.get("order"):
-            raise RedshiftError(f"ORDER BY is not supported in the window of {name}", "0A000")
-        if name == "listagg":
-            self.listagg(outer, window, arguments, order)
-            return
-        if name != "median" and not order:
-            raise RedshiftError(f"WITHIN GROUP is required for ordered-set aggregate {name}", "42809")
-        value, part = arguments[0], exp.convert(0.5)
-        is_descending = False
-        if order:
-            value, part = order.expressions[0].this, arguments[0]
-            is_descending = bool(order.expressions[0].args.get("desc"))
-        if part.is_number and not 0 <= float(part.sql()) <= 1:
-            raise RedshiftError(f"percentile value {part.sql()} is not between 0 and 1", "22003")
-        if name == "percentile_disc" and window:
-            self.replace_by_list(outer, window, name, value, part, exp.convert(is_descending))
-        elif name != "percentile_disc":
-            if is_descending:
-                part = exp.paren(exp.Sub(this=exp.convert(1), expression=exp.paren(part)))
-            self.replace_by_list(outer, window, "percentile", value, part, alias=name)
-
-    def replace_by_list(
-        self,
-        outer: exp.Expression,
-        window: exp.Window | None,
-        function: str,
-        value: exp.Expression,
-        *arguments: exp.Expression,
-        alias: str = "",
-    ) -> None:
-        """A function of our own over the list of the values in the group or in the window's frame."""
-        values: exp.Expression = call("pg_postgres.array_agg", value)
-        if window:
-            window.set("this", values)
-            outer, values = detach(window), window
-        self.replace(outer, call(f"pg_redshift.{function}", values, *arguments), alias)
-
-    def listagg(
-        self, outer: exp.Expression, window: exp.Window | None, arguments: list[exp.Expression], order: exp.Order | None
-    ) -> None:
-        """LISTAGG as STRING_AGG, which takes its order inside the parentheses, or from the window's frame."""
-        distinct = isinstance(arguments[0], exp.Distinct)
-        if distinct:
-            arguments = list(arguments[0].expressions) + arguments[1:]
-        text = call("nullif", exp.cast(arguments[0].copy(), "varchar(65535)"), exp.Literal.string(""))
-        separator = arguments[1] if len(arguments) > 1 else exp.Literal.string("")
-        ordered = [item.copy() for item in order.expressions] if order else []
-        if distinct:
-            if any(item.this != arguments[0] for item in ordered):
-                raise missing("LISTAGG(DISTINCT ...) in the order of another expression")
-            is_descending = exp.convert(any(item.args.get("desc") for item in ordered))
-            self.replace_by_list(outer, window, "listagg", arguments[0], separator, is_descending)
-            return
-        if window:
-            window.set("this", call("pg_postgres.string_agg", text, separator))
-            if ordered:
-                window.set("order", exp.Order(expressions=ordered))
-                window.set("spec", frame("UNBOUNDED PRECEDING", "UNBOUNDED FOLLOWING"))
-            self.replace(detach(window), call("pg_redshift.listagg", window))
-            return
-        last = exp.Order(this=separator, expressions=ordered) if ordered else separator
-        self.replace(outer, call("pg_redshift.listagg", call("pg_postgres.string_agg", text, last)))
-
-    def nulls(self, node: exp.IgnoreNulls | exp.RespectNulls) -> None:
-        """IGNORE NULLS by aggregates that skip nulls; LAG and LEAD by the frame before or after the row."""
-        respect = isinstance(node, exp.RespectNulls)
-        function, window = node.this, node.parent
-        if isinstance(window, exp.Anonymous):  # FIRST_VALUE(x IGNORE NULLS) is the older way to write it
-            node.replace(function)
-            function, window = window, window.parent
-            node = function
-        name = name_of(function)
-        if respect:
-            self.replace(node, function)
-            return
-        offset = function.expressions[1] if len(function.expressions) > 1 else exp.Literal.number(1)
-        if name not in ("first_value", "last_value", "nth_value", "lag", "lead") or not isinstance(window, exp.Window):
-            raise missing(f"{name} ... IGNORE NULLS")
-        value = function.expressions[0]
-        if name in ("lag", "lead"):
-            before = name == "lag"
-            bounds = ("UNBOUNDED PRECEDING", "1 PRECEDING") if before else ("1 FOLLOWING", "UNBOUNDED FOLLOWING")
-            window.set("spec", frame(*bounds))
-        if name == "nth_value" or offset.name != "1":
-            present = exp.Where(this=exp.Not(this=exp.Is(this=exp.paren(value.copy()), expression=exp.Null())))
-            window.set("this", exp.Filter(this=call("pg_postgres.array_agg", value), expression=present))
-            place = exp.Neg(this=exp.paren(offset)) if name == "lag" else offset
-            self.replace(detach(window), call("pg_redshift.nth", window, place), name)
-            return
-        shown = name
-        name = {"lag": "last_value", "lead": "first_value"}.get(name, name)
-        node.replace(call(f"pg_redshift.{name}", value))
-        self.replace(detach(window), window, shown)
 
     def compute_once(self, select: exp.Select) -> None:
         """Where a query has TRY_CAST, each step that parses does so once a row.
@@ -304,18 +181,17 @@ class Rewriter:
             if isinstance(item, exp.Alias):
                 known[item.alias.lower()] = item.this
 
-    def columns_of(self, select: exp.Select) -> list[str]:
-        """The names of the columns that FROM and the joins of a SELECT offer."""
+    def columns_of(self, select: exp.Select, alias: str = "") -> list[str]:
+        """The names of the columns that FROM and the joins of a SELECT offer, or only the relation of that alias."""
+        relations = [clause.this for clause in (select.args.get("from_"), *(select.args.get("joins") or [])) if clause]
         names: list[str] = []
-        source = select.args.get("from_")
-        for relation in [source.this if source else None, *(join.this for join in select.args.get("joins") or [])]:
+        for relation in relations:
+            if alias and relation.alias_or_name.lower() != alias:
+                continue
             if isinstance(relation, exp.Table):
                 names += self.columns_of_table(relation)
             elif isinstance(relation, exp.Subquery):
-                alias = relation.args.get("alias")
-                names += (
-                    [c.name.lower() for c in alias.columns] if alias and alias.columns else self.outputs(relation.this)
-                )
+                names += [name.lower() for name in relation.alias_column_names] or self.outputs(relation.this)
         return names
 
     def columns_of_table(self, table: exp.Table) -> list[str]:
@@ -325,8 +201,7 @@ class Rewriter:
             with_ = node.args.get("with_")
             for query in with_.expressions if with_ else []:
                 if query.alias.lower() == table.name.lower():
-                    listed = [column.name.lower() for column in query.args["alias"].columns]
-                    return listed or self.outputs(query.this)
+                    return [name.lower() for name in query.alias_column_names] or self.outputs(query.this)
             node = node.parent
         if self.columns is None:
             raise NeedsCatalogueError
@@ -338,72 +213,39 @@ class Rewriter:
         while isinstance(query, exp.SetOperation | exp.Subquery):
             query = query.this
         names: list[str] = []
-        if not isinstance(query, exp.Select):
-            return names
-        for item in query.expressions:
-            if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
-                names += self.star(query, item)
-            else:
-                names.append(item.alias_or_name.lower())
+        for item in query.expressions if isinstance(query, exp.Select) else []:
+            names += (
+                self.columns_of(query, item.text("table").lower()) if item.is_star else [item.alias_or_name.lower()]
+            )
         return names
-
-    def star(self, select: exp.Select, item: exp.Expression) -> list[str]:
-        """The names that a * or a t.* stands for."""
-        if isinstance(item, exp.Star):
-            return self.columns_of(select)
-        source = cast(exp.From, select.args["from_"])
-        for relation in [source.this, *(join.this for join in select.args.get("joins") or [])]:
-            if relation.alias_or_name.lower() == item.table.lower():
-                if isinstance(relation, exp.Table):
-                    return self.columns_of_table(relation)
-                return self.outputs(relation.this)
-        return []
 
     def qualify(self, select: exp.Select) -> None:
         """QUALIFY filters in a query around the one that has the window functions."""
         if not any(select.args.get(clause) for clause in ("where", "group", "having")):
             last = (select.args.get("joins") or [select.args["from_"]])[-1].this
             if isinstance(last, exp.Table) and not last.alias:
-                raise RedshiftError('syntax error at or near "qualify"', "42601")
-        outer: list[exp.Expression] = []
+                raise syntax_error("qualify")
         for place, item in enumerate(list(select.expressions)):
-            if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
-                names = self.star(select, item)
-                if not names or len(set(names)) < len(names):
-                    raise missing("QUALIFY over a * whose columns do not have names of their own")
-                outer += [exp.column(name, quoted=True) for name in names]
-                continue
-            name = item.alias_or_name.lower() or f"column_{place + 1}"
-            if not item.alias_or_name:
-                item.replace(exp.alias_(item.copy(), name))
-            outer.append(exp.column(name, quoted=True))
+            if not item.is_star and not item.alias_or_name:
+                item.replace(exp.alias_(item.copy(), f"column_{place + 1}"))
+        names = self.outputs(select)
+        if not names or len(set(names)) < len(names):
+            raise missing("QUALIFY over columns that do not have names of their own")
         inner = select.copy()
         inner.select(exp.alias_(exp.paren(inner.args["qualify"].this), "is_qualified"), copy=False)
-        query = exp.select(*outer)
-        for clause in ("with_", "limit", "offset", "distinct", "order", "into", "qualify"):
-            found = inner.args.get(clause)
+        inner.set("qualify", None)
+        query = exp.select(*(exp.column(name, quoted=True) for name in names))
+        for clause in ("with_", "limit", "offset", "distinct", "order", "into"):
+            query.set(clause, inner.args.get(clause))
             inner.set(clause, None)
-            if found and clause != "qualify":
-                query.set(clause, found)
-        shown = {column.name for column in outer}
         for place, item in enumerate(query.args["order"].expressions if query.args.get("order") else []):
-            if isinstance(item.this, exp.Column) and not item.this.table and item.this.name.lower() in shown:
+            if isinstance(item.this, exp.Column) and not item.this.table and item.this.name.lower() in names:
                 continue
             if not item.this.is_int:
                 inner.select(exp.alias_(item.this.copy(), f"order_{place}"), copy=False)
                 item.set("this", exp.column(f"order_{place}"))
         query.from_(inner.subquery("qualified"), copy=False).where(exp.column("is_qualified"), copy=False)
         self.replace(select, query)
-
-
-def detach(node: exp.Expression) -> exp.Expression:
-    """Leaves a mark in a node's place, for another that will have the node itself in it.
-
-    A copy would not do: parts of the node may be still to be rewritten.
-    """
-    mark = exp.Placeholder()
-    node.replace(mark)
-    return mark
 
 
 def is_bare_argument(column: exp.Column) -> bool:
@@ -415,15 +257,10 @@ def is_bare_argument(column: exp.Column) -> bool:
 def decode(arguments: list[exp.Expression]) -> exp.Case:
     """DECODE as CASE; nulls are equal to each other in it (r_DECODE_expression.html)."""
     value, pairs = arguments[0], arguments[1:]
-    ifs = []
-    for search, result in zip(pairs[::2], pairs[1::2], strict=False):
-        equal: exp.Expression = exp.EQ(this=value.copy(), expression=search.copy())
-        if isinstance(search, exp.Null):
-            equal = exp.Is(this=value.copy(), expression=exp.Null())
-        elif not isinstance(search, exp.Literal):
-            both = [exp.Is(this=side.copy(), expression=exp.Null()) for side in (value, search)]
-            equal = exp.or_(equal, exp.and_(*both))
-        ifs.append(exp.If(this=equal, true=result))
+    ifs = [
+        exp.If(this=exp.NullSafeEQ(this=value.copy(), expression=search), true=result)
+        for search, result in zip(pairs[::2], pairs[1::2], strict=False)
+    ]
     return exp.Case(ifs=ifs, default=pairs[-1] if len(pairs) % 2 else None)
 
 
@@ -432,8 +269,10 @@ REWRITES: dict[type[exp.Expression], Callable[[Rewriter, Any], None]] = {
     exp.DataType: Rewriter.data_type,
     exp.Extract: Rewriter.extract,
     exp.Identifier: Rewriter.identifier,
-    exp.IgnoreNulls: Rewriter.nulls,
+    exp.IgnoreNulls: analytic,
     exp.Into: Rewriter.into,
-    exp.RespectNulls: Rewriter.nulls,
+    exp.RespectNulls: analytic,
     exp.Select: Rewriter.select,
+    exp.Window: analytic,
+    exp.WithinGroup: analytic,
 }

@@ -16,22 +16,10 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from .dialect import UNPARSABLE, Statement, split, translate
-from .errors import RedshiftError, fault, missing
+from .errors import RedshiftError, for_client, missing
 from .load import Loader
 from .table_statistics import after_statement
-from .wire import (
-    COPY_DATA,
-    COPY_DONE,
-    FLUSH,
-    SYNC,
-    Channel,
-    as_redshift,
-    pack,
-    pack_fields,
-    relay,
-    unpack_fields,
-    unpack_row,
-)
+from .wire import COPY_DONE, FLUSH, SYNC, Channel, as_redshift, pack, pack_fields, relay, unpack_fields, unpack_row
 from .words import regclass
 
 log = logging.getLogger(__name__)
@@ -122,9 +110,8 @@ class Session:
         if statement.resolve and not self.outgoing and self.transaction != b"E":
             try:
                 return statement.resolve(self)
-            except Exception as error:  # a fault of ours: the client hears of it and keeps its session
-                log.exception("a statement cannot be translated")
-                return Statement(text, UNPARSABLE, error=fault(error))
+            except Exception as error:
+                return Statement(text, UNPARSABLE, error=for_client(error))
         return statement
 
     def columns(self, relation: str) -> list[str]:
@@ -137,8 +124,8 @@ class Session:
     def sort_key(self, relation: str) -> list[str]:
         """The columns of a table's compound sort key, empty when it has none."""
         return self.names(
-            "select pg_postgres.unnest(sortkey) from pg_redshift.table_attributes where sort_style = 'COMPOUND'"
-            f" and table_id = {regclass(relation)}"
+            "select pg_postgres.jsonb_array_elements_text(attributes -> 'sortkey') from pg_redshift.table_attributes"
+            f" where attributes ->> 'sort_style' = 'COMPOUND' and table_id = {regclass(relation)}"
         )
 
     def simple_query(self, text: str) -> None:
@@ -149,8 +136,7 @@ class Session:
             statements = [Statement(text, whole)]
         answer = bytearray()
         for statement in statements:
-            if answer:
-                self.client.send(answer)
+            self.client.send(answer)
             answer = bytearray()
             self.current = statement
             self.failed = False
@@ -188,10 +174,7 @@ class Session:
             if self.transaction == b"T":
                 with contextlib.suppress(RedshiftError):  # it is there to fail
                     self.query(UNPARSABLE)
-            known = isinstance(error, RedshiftError)
-            if not known:
-                log.exception("an action fails")
-            self.client.send_error(error if known else fault(error))
+            self.client.send_error(for_client(error))
             return False
         self.client.send(pack(b"C", tag.encode() + b"\0"))
         return True
@@ -228,11 +211,11 @@ class Session:
         if own:
             self.query("commit")
 
-    def copy_in(self, sql: str, chunks: Iterable[bytes]) -> str:
+    def copy_in(self, sql: str, chunks: Iterable[bytes]) -> int:
         """Sends data into a COPY ... FROM STDIN of our own.
 
         Returns:
-            PostgreSQL's command tag: COPY and the number of rows.
+            The number of rows that PostgreSQL took.
 
         Raises:
             RedshiftError: PostgreSQL's error, or that of the chunks.
@@ -241,7 +224,7 @@ class Session:
         self.collect(until=b"G")
         try:
             for chunk in chunks:
-                if not self.postgres.send_and_listen(COPY_DATA + struct.pack("!i", len(chunk) + 4), chunk):
+                if not self.postgres.send_and_listen(b"d" + struct.pack("!i", len(chunk) + 4), chunk):
                     break  # PostgreSQL has given up, and its error waits: the rest would be thrown away
         except Exception:
             self.postgres.send(pack(b"f", b"stopped\0"))
@@ -250,7 +233,7 @@ class Session:
             raise
         self.postgres.send(COPY_DONE)
         self.collect()
-        return self.tag
+        return int(self.tag.split()[-1])
 
     def collect(self, until: bytes = b"Z") -> list[list[str | None]]:
         """The rows that PostgreSQL answers up to ReadyForQuery, or up to a message of the kind `until`.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from . import ddl, refusals
 from .copy import parse
 from .dialect import Statement, around, passed, query, rewritten
-from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, unsupported_command
+from .errors import NOT_SUPPORTED, RedshiftError, missing, syntax_error, unsupported_command
 from .grammar import nodes_of, read, tokenize
 from .sort_order import insert
 from .words import NAME, regclass, words
@@ -38,7 +38,7 @@ def create_table(text: str, body: str) -> Statement:
 
         def resolve(session: Session) -> Statement:
             parent = session.query(f"select {regclass(table.like)}::oid")[0][0]
-            return Statement(text, sql + table.comment(parent))
+            return Statement(text, sql + table.comment(like=parent))
 
         return Statement(text, sql, resolve=resolve)
     comment = table.comment()
@@ -53,7 +53,7 @@ def create_view(text: str, body: str) -> Statement:
     """CREATE VIEW, bound or late-binding."""
     found = CREATE_VIEW.fullmatch(body)
     if not found:
-        raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
+        raise syntax_error()
     if not found[3]:
         head = re.sub(r'\bview\s+(?="#)', "temporary view ", found[1], flags=re.I)
         return around(text, f"{head} ", found[2])
@@ -86,22 +86,22 @@ def late_binding_view(session: Session, head: str, sql: str) -> None:
 
 def alter_table(text: str, body: str) -> Statement:
     """ALTER TABLE: keys are information; one column at a time is added."""
-    found = re.fullmatch(rf"alter\s+table\s+({NAME})\s+(.*)", body, re.I | re.S)
+    found = re.fullmatch(rf"alter\s+table\s+({NAME})\s+((\w+)(?:\s+(\w+))?.*)", body, re.I | re.S)
     if not found:
-        raise RedshiftError("syntax error at end of input", SYNTAX_ERROR)
-    table, change = found.groups()
-    tokens = [token for token in ddl.words_of(body) if token.start >= found.start(2)]
-    words = [token.text.upper() for token in tokens]
+        raise syntax_error()
+    table, change, verb, noun = found[1], found[2], found[3].upper(), (found[4] or "").upper()
+    tokens = [token for token in tokenize(body) if token.start >= found.start(2)]
+    words = {token.text.upper() for token in tokens}
     parts = ddl.parts_of(tokens)
     if any(part and part[0].text.upper() != "ALTER" for part in parts[1:]):
-        raise RedshiftError('syntax error at or near ","', SYNTAX_ERROR, tokens[len(parts[0])].start + 1)
-    if words[0] == "APPEND":
+        raise syntax_error(tokens[len(parts[0])])
+    if verb == "APPEND":
         raise missing("ALTER TABLE APPEND")
-    if words[0] == "ADD" and words[1] in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
+    if verb == "ADD" and noun in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
         if "CHECK" in words:
-            raise RedshiftError('syntax error at or near "check"', SYNTAX_ERROR)
+            raise syntax_error("check")
         return keep(text, table, ddl.Table(body))
-    if words[0] == "ADD":
+    if verb == "ADD":
         column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
         attributes = ddl.Table(text)
         definition = attributes.columns(f"({column})")[1:-1]
@@ -111,25 +111,24 @@ def alter_table(text: str, body: str) -> Statement:
             message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression"
             raise RedshiftError(message, NOT_SUPPORTED)
         return Statement(text, f"alter table {table} add column {definition}{attributes.comment()}")
-    if words[0] == "ALTER" and "ENCODE" in words:
+    if verb == "ALTER" and "ENCODE" in words:
         attributes = ddl.Table(body)
         for _, *of_column, word, encoding in (part for part in parts if len(part) > 3):  # the whole table: ENCODE AUTO
             if word.text.upper() == "ENCODE":
-                name = encoding.text.lower()
-                attributes.encodings[of_column[-1].text.lower()] = "none" if name == "raw" else name
+                attributes.encode(of_column[-1].text, encoding.text)
         return keep(text, table, attributes)
-    if words[0] == "ALTER" and words[1] in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):
+    if verb == "ALTER" and noun in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):
         attributes = ddl.Table(body)
         attributes.attributes([token for part in parts for token in part[1:]])
         return keep(text, table, attributes)
-    if words[0] == "ALTER":
+    if verb == "ALTER":
         if not re.search(r"\stype\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)$", change, re.I):
             raise RedshiftError("ALTER COLUMN TYPE is only supported for the size of a VARCHAR", NOT_SUPPORTED)
         return outside_transaction(text, body, "ALTER TABLE ALTER COLUMN")
-    if words[0] not in ("DROP", "RENAME", "OWNER"):
-        raise RedshiftError(f'syntax error at or near "{tokens[words[0] == "SET"].text}"', SYNTAX_ERROR)
-    if "IF" in words[:3]:
-        raise RedshiftError('syntax error at or near "exists"', SYNTAX_ERROR)
+    if verb not in ("DROP", "RENAME", "OWNER"):
+        raise syntax_error(tokens[verb == "SET"])
+    if re.match(r"\w+\s+(?:column\s+)?if\s", change, re.I):
+        raise syntax_error("exists")
     return passed(text, body)
 
 
@@ -166,7 +165,7 @@ def copy(text: str, body: str) -> Statement:
 def truncate(text: str, body: str) -> Statement:
     """TRUNCATE commits the transaction in which it runs (r_TRUNCATE.html)."""
     if not (found := re.match(rf"truncate\s+(?:table\s+)?{NAME}\s*(\S*)", body, re.I)) or found[1]:
-        raise RedshiftError(f'syntax error at or near "{found[1] if found else body}"', SYNTAX_ERROR)
+        raise syntax_error(found[1] if found else body)
 
     def run(session: Session) -> str:
         session.query(body)
@@ -184,7 +183,7 @@ def vacuum(text: str, body: str) -> Statement:
         rf"vacuum(?:\s+(?:{kinds}))?(?:\s+({NAME}))?(?:\s+to\s+\d+\s+percent)?(?:\s+boost)?", body, re.I
     )
     if not found:
-        raise RedshiftError('syntax error at or near "vacuum"', SYNTAX_ERROR, 1)
+        raise syntax_error("vacuum", 1)
     return outside_transaction(text, f"vacuum {found[1] or ''}", "VACUUM")
 
 
@@ -225,7 +224,7 @@ def show_objects(text: str, kind: str, rest: str) -> Statement:
     """SHOW SCHEMAS, TABLES, COLUMNS and DATABASES, from the views that show the same."""
     found = re.fullmatch(rf"(?:\s+from\s+(?:database|schema|table)\s+({NAME}))?(?:\s+like\s+('[^']*'))?", rest, re.I)
     if not found:
-        raise RedshiftError(f'syntax error at or near "{rest.split()[0]}"', SYNTAX_ERROR)
+        raise syntax_error(rest.split()[0])
     view, column, *filters = SHOW_OBJECTS[kind]
     names = re.findall(r'[^".\s]+', found[1] or "")
     pairs = list(zip(filters[len(filters) - len(names) :], names, strict=True))
@@ -284,7 +283,7 @@ def explain(text: str, body: str) -> Statement:
     """EXPLAIN; the plan is PostgreSQL's."""
     found = re.fullmatch(r"(explain\s+(?:verbose\s+)?)(.*)", body, re.I | re.S)
     if not found or re.match(r"analy[sz]e\b", found[2], re.I):
-        raise RedshiftError('syntax error at or near "analyze"', SYNTAX_ERROR)
+        raise syntax_error("analyze")
     return around(text, found[1], found[2])
 
 
@@ -317,7 +316,7 @@ def not_in_redshift(text: str, body: str) -> Statement:
 
 def only_in_postgres(text: str, body: str) -> Statement:
     """Statements whose first word Redshift's grammar does not know."""
-    raise RedshiftError(f'syntax error at or near "{body.split()[0]}"', SYNTAX_ERROR, text.find(body) + 1)
+    raise syntax_error(body.split()[0], text.find(body) + 1)
 
 
 STATEMENTS = [

@@ -21,7 +21,6 @@ DATA_ROW, ERROR_RESPONSE = ord("D"), ord("E")
 OTHER_TYPES = {25: 1043, 1186: 2275}
 SYNC = b"S\0\0\0\4"
 FLUSH = b"H\0\0\0\4"
-COPY_DATA = b"d"
 COPY_DONE = b"c\0\0\0\4"
 
 
