@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-DAG, POOL = "streaming_kpis", "transform"
+DAG, POOL, SLOTS = "streaming_kpis", "transform", 4  # as in dags/kpi_pipeline/transform.py
 OK, FAILED, UNKNOWN = "ok", "FAILED", "not checked"
 # MWAA syncs dags/ every half minute and parses it then.
 PATIENCE_SECONDS, POLL_SECONDS = 600, 15
@@ -110,16 +110,22 @@ class Airflow:
         self._client, self._name, self._wait = client, name, wait
 
     def pool(self) -> Check:
-        """Make the pool that keeps two dbt builds apart, if it is not there: without it no task of dbt starts."""
+        """Make the pool of dbt's tasks, or widen it: a task that asks for more slots than there are never starts."""
         title = f"pool {POOL}"
-        if self._call("GET", f"/pools/{POOL}") is not None:
-            return Check(title, OK, "is there")
-        body = {"name": POOL, "slots": 1, "description": "One dbt build at a time.", "include_deferred": True}
+        found = self._call("GET", f"/pools/{POOL}")
+        if found is not None and int(found["slots"]) >= SLOTS:
+            return Check(title, OK, f"has {found['slots']} slots")
+        if found is not None:
+            self._call("PATCH", f"/pools/{POOL}", {"slots": SLOTS}, update_mask="slots")
+            return Check(title, OK, f"widened from {found['slots']} to {SLOTS} slots")
+        body = {"name": POOL, "slots": SLOTS, "description": "dbt's models.", "include_deferred": True}
         if self._call("POST", "/pools", body) is None:
             return Check(
-                title, FAILED, f"Airflow does not take it: make a pool {POOL} of one slot in its UI (Admin > Pools)"
+                title,
+                FAILED,
+                f"Airflow does not take it: make a pool {POOL} of {SLOTS} slots in its UI (Admin > Pools)",
             )
-        return Check(title, OK, "made, with one slot")
+        return Check(title, OK, f"made, with {SLOTS} slots")
 
     def dag(self) -> Check:
         """Check that the DAG is there, without an import error; waits while MWAA syncs it."""
@@ -142,9 +148,12 @@ class Airflow:
             self._wait(POLL_SECONDS)
             waited += POLL_SECONDS
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str
+    ) -> dict[str, Any] | None:
         """Return the answer; None where there is nothing of that name."""
-        arguments = {"Name": self._name, "Method": method, "Path": path, **({"Body": dict(body)} if body else {})}
+        arguments: dict[str, Any] = {"Name": self._name, "Method": method, "Path": path}
+        arguments |= ({"Body": dict(body)} if body else {}) | ({"QueryParameters": query} if query else {})
         try:
             answer = self._client.invoke_rest_api(**arguments)
         except ClientError as error:

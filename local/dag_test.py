@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 EVENT = "@event "  # how a line of the log that tells a step begins
-POOL = "transform"  # two dbt builds of one schema at once are not safe, so this pool has one slot
+POOL, SLOTS = "transform", 4  # as in kpi_pipeline.transform, whose import costs a second
 
 
 def tell(kind: str, **details: Any) -> None:
@@ -30,14 +30,14 @@ def prepare_metadata() -> None:
     """Make or migrate Airflow's metadata database and the pool, once for each version of Airflow; close dead runs."""
     import airflow
 
-    stamp = Path(os.environ["AIRFLOW_HOME"], "migrated")
-    if not (stamp.exists() and stamp.read_text() == airflow.__version__):
+    stamp, made_by = Path(os.environ["AIRFLOW_HOME"], "migrated"), f"{airflow.__version__}, {SLOTS} slots"
+    if not (stamp.exists() and stamp.read_text() == made_by):
         from airflow.models.pool import Pool
         from airflow.utils import db
 
         db.upgradedb()
-        Pool.create_or_update_pool(POOL, slots=1, description="One dbt build at a time.", include_deferred=True)
-        stamp.write_text(airflow.__version__)
+        Pool.create_or_update_pool(POOL, slots=SLOTS, description="dbt's models.", include_deferred=True)
+        stamp.write_text(made_by)
     _close_dead_runs()
 
 

@@ -36,6 +36,7 @@ class Settings:
     schema: str  # KPI_SCHEMA ("analytics"): where dbt builds
     allow_smaller_snapshots: bool  # KPI_ALLOW_SMALLER_SNAPSHOTS (false): take a songs.csv or users.csv that shrank
     listing_window_days: int  # KPI_LISTING_WINDOW_DAYS (0): list streams/<date> keys of so many days; 0 for all keys
+    models_at_once: int  # KPI_MODELS_AT_ONCE (4): how many build side by side; 1 where isolation is SERIALIZABLE
     schedule: str | None  # KPI_SCHEDULE ("@daily"): a cron expression; "none" for runs by hand only
     retries: int  # KPI_RETRIES (3): of each task
     retry_delay: timedelta  # KPI_RETRY_DELAY_SECONDS (60): before the first retry; doubled for each further one
@@ -109,6 +110,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         schema=matching("KPI_SCHEMA", "analytics", _IDENTIFIER, "a schema name in lower case"),
         allow_smaller_snapshots=flag("KPI_ALLOW_SMALLER_SNAPSHOTS"),
         listing_window_days=number("KPI_LISTING_WINDOW_DAYS", 0),
+        models_at_once=int(matching("KPI_MODELS_AT_ONCE", "4", re.compile("[1-4]"), "a number from 1 to 4")),
         schedule=None if schedule.lower() == "none" else _checked_schedule(schedule),
         retries=number("KPI_RETRIES", 3),
         retry_delay=seconds("KPI_RETRY_DELAY_SECONDS", 60),

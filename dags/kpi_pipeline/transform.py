@@ -13,8 +13,11 @@ from cosmos.operators.local import DbtDocsS3LocalOperator, DbtSourceLocalOperato
 from kpi_pipeline.alerts import keep_warnings
 from kpi_pipeline.settings import Settings, SettingsError
 
-POOL = "transform"
-"""A pool of one slot: two builds of one schema at once would write the same days twice."""
+POOL, SLOTS = "transform", 4
+"""A pool that keeps dbt commands apart: the audit takes all of its slots, since in the middle of a run nothing adds up.
+
+Two runs at once would write the same days twice; the DAG's ``max_active_runs`` sees to that.
+"""
 
 
 def transform(settings: Settings) -> DbtTaskGroup:
@@ -33,7 +36,7 @@ def transform(settings: Settings) -> DbtTaskGroup:
     # Cosmos makes an ObjectStoragePath of it, and to open one Airflow imports the file system of every provider, boto3
     # among them: a second for each parse of the DAG file by a new process.
     project.manifest_path = settings.manifest
-    return DbtTaskGroup(
+    group = DbtTaskGroup(
         group_id="transform",
         project_config=project,
         profile_config=_profile(settings),
@@ -49,6 +52,7 @@ def transform(settings: Settings) -> DbtTaskGroup:
         ),
         operator_args={
             "pool": POOL,
+            "pool_slots": SLOTS // settings.models_at_once,
             "install_deps": False,
             "append_env": True,
             "env": _environment(),
@@ -60,6 +64,10 @@ def transform(settings: Settings) -> DbtTaskGroup:
             },
         },
     )
+    # In a new warehouse the first dbt command makes the schema and the tables of the bookkeeping; two at once clash.
+    plan = group.children["transform.int_batches_due_model_build"]
+    plan >> [task for task in group.roots if task is not plan]
+    return group
 
 
 class StaticDocsOperator(DbtDocsS3LocalOperator):
@@ -100,6 +108,7 @@ def test_everything(settings: Settings) -> DbtTestLocalOperator:
         exclude="test_type:unit",
         cache_dir=_parsed("audit"),
         pool=POOL,
+        pool_slots=SLOTS,
         install_deps=False,
         append_env=True,
     )
@@ -113,6 +122,7 @@ def check_freshness(settings: Settings) -> DbtSourceLocalOperator:
         profile_config=_profile(settings),
         cache_dir=_parsed("audit"),
         pool=POOL,
+        pool_slots=SLOTS,
         install_deps=False,
         append_env=True,
     )

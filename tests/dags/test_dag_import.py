@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from local import manifest
+from deploy import health
+from local import dag_test, manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -28,8 +29,8 @@ before = set(sys.modules)
 import streaming_kpis
 dag = streaming_kpis.dag
 print(json.dumps({
-    "tasks": {task.task_id: {"pool": task.pool, "retries": task.retries, "upstream": sorted(task.upstream_task_ids)}
-              for task in dag.tasks},
+    "tasks": {task.task_id: {"pool": [task.pool, task.pool_slots], "retries": task.retries,
+                             "upstream": sorted(task.upstream_task_ids)} for task in dag.tasks},
     "dbt": [[task.vars, task.profile_config.profile_name] for task in dag.tasks if getattr(task, "vars", None)],
     "slow": sorted({"boto3", "botocore", "dbt", "fastapi", "redshift_connector"} & (set(sys.modules) - before)),
     "max_active_runs": dag.max_active_runs, "catchup": dag.catchup, "doc": dag.doc_md, "params": list(dag.params),
@@ -110,10 +111,26 @@ def test_the_three_tables_land_side_by_side(imported):
         assert imported["tasks"][f"land.{table}"]["upstream"] == ["land.prepare"]
 
 
-def test_every_dbt_task_waits_for_the_one_slot_of_its_pool(imported):
-    dbt_tasks = {name: task for name, task in imported["tasks"].items() if name.startswith("transform.")}
-    assert dbt_tasks
-    assert {task["pool"] for task in dbt_tasks.values()} == {"transform"}
+def dbt_tasks(imported):
+    return {name: task for name, task in imported["tasks"].items() if name.startswith("transform.")}
+
+
+@pytest.mark.parametrize(("at_once", "slots"), [("", 1), ("1", 4), ("2", 2)])
+def test_the_pool_lets_as_many_models_build_as_the_setting_says(read_only_copy, tmp_path, at_once, slots):
+    done = import_dag(read_only_copy, tmp_path, KPI_MODELS_AT_ONCE=at_once)
+    assert done.returncode == 0, done.stderr[-3000:]
+    tasks = dbt_tasks(json.loads(done.stdout.splitlines()[-1]))
+    assert tasks
+    assert [task["pool"] for task in tasks.values()] == [["transform", slots]] * len(tasks)
+    assert dag_test.SLOTS == health.SLOTS == 4
+
+
+def test_the_first_dbt_command_of_a_run_is_alone(imported):
+    """It makes the schema and the bookkeeping of a new warehouse: two at once would make them twice."""
+    tasks = dbt_tasks(imported)
+    assert [name for name, task in tasks.items() if not any(up in tasks for up in task["upstream"])] == [
+        "transform.int_batches_due_model_build"
+    ]
 
 
 def test_dbt_need_not_parse_what_the_manifest_was_parsed_from(imported):
@@ -176,10 +193,10 @@ def test_dags_and_models_know_nothing_of_the_local_stack():
     assert not [(path.name, word) for path in files for word in words if word in path.read_text().lower()]
 
 
-def test_the_weekly_audit_tests_everything_and_waits_for_the_same_slot(read_only_copy, tmp_path):
+def test_the_weekly_audit_tests_everything_while_no_model_builds(read_only_copy, tmp_path):
     code = IMPORT.replace("streaming_kpis", "streaming_kpis_audit").replace('"params": list(dag.params),', "")
     done = import_dag(read_only_copy, tmp_path, code=code)
     assert done.returncode == 0, done.stderr[-3000:]
     tasks = json.loads(done.stdout.splitlines()[-1])["tasks"]
     assert set(tasks) == {"test_everything", "check_freshness"}
-    assert {task["pool"] for task in tasks.values()} == {"transform"}
+    assert [task["pool"] for task in tasks.values()] == [["transform", 4]] * 2

@@ -100,20 +100,29 @@ def no_wait(seconds):
 
 
 def test_a_pool_that_is_not_there_is_made(stubbed):
-    body = {"name": "transform", "slots": 1, "description": "One dbt build at a time.", "include_deferred": True}
+    body = {"name": "transform", "slots": 4, "description": "dbt's models.", "include_deferred": True}
     made = stubbed(
         "mwaa",
         ("invoke_rest_api", NOT_THERE),
         ("invoke_rest_api", rest(201), {"Name": NAME, "Method": "POST", "Path": "/pools", "Body": body}),
     )
-    assert health.Airflow(made, NAME, no_wait).pool() == health.Check(
-        "pool transform", health.OK, "made, with one slot"
-    )
+    assert health.Airflow(made, NAME, no_wait).pool() == health.Check("pool transform", health.OK, "made, with 4 slots")
 
 
 def test_a_pool_that_is_there_stays(stubbed):
-    made = stubbed("mwaa", ("invoke_rest_api", rest(200, name="transform")))
-    assert health.Airflow(made, NAME, no_wait).pool().text == "is there"
+    made = stubbed("mwaa", ("invoke_rest_api", rest(200, name="transform", slots=8)))
+    assert health.Airflow(made, NAME, no_wait).pool().text == "has 8 slots"
+
+
+def test_a_pool_that_is_too_narrow_is_widened(stubbed):
+    """The audit asks for all four slots, and would wait for ever in a pool of an earlier version."""
+    wider = {"Path": "/pools/transform", "Body": {"slots": 4}, "QueryParameters": {"update_mask": "slots"}}
+    made = stubbed(
+        "mwaa",
+        ("invoke_rest_api", rest(200, name="transform", slots=1)),
+        ("invoke_rest_api", rest(200), {"Name": NAME, "Method": "PATCH", **wider}),
+    )
+    assert health.Airflow(made, NAME, no_wait).pool().text == "widened from 1 to 4 slots"
 
 
 def test_an_import_error_is_told(stubbed):

@@ -1,0 +1,53 @@
+"""Airflow's scheduler builds models side by side, from an empty warehouse on, and the KPIs are those of one by one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from local.sample import Sample
+from local.stack import Stack
+from tests.expected.kpis import compare
+from tests.pipeline.warehouse import expected_from, kpi_tables, query
+
+TASKS = """
+select task_id, start_date, end_date, try_number from task_instance
+where task_id like 'transform.%' and run_id = (select run_id from dag_run order by start_date desc limit 1)
+order by start_date
+"""
+
+
+@pytest.fixture
+def scheduled(state_root: Path) -> Iterator[Stack]:
+    """A stack of its own, with Airflow's scheduler: the session's is run by one process, task by task."""
+    stack = Stack(state_root / "scheduled")
+    try:
+        stack.up(airflow=True)
+        yield stack
+    finally:
+        stack.down()
+
+
+def test_models_build_side_by_side_and_lose_nothing(scheduled: Stack, tmp_path: Path) -> None:
+    sample = Sample(days=2, rows=2000)
+    for batch in (1, 2):
+        sample.write(tmp_path, batch)
+        scheduled.put_raw(tmp_path)
+        assert scheduled.run().state == "success"
+
+        with closing(sqlite3.connect(scheduled.state / "airflow" / "airflow.db")) as metadata:
+            tasks = metadata.execute(TASKS).fetchall()
+        assert len(tasks) == 22
+        assert {attempts for *_, attempts in tasks} == {1}, "what one did made another try again"
+        assert tasks[0][0] == "transform.int_batches_due_model_build"
+        assert all(tasks[0][2] <= start for _, start, *_ in tasks[1:])
+        assert any(first[2] > second[1] for first, second in combinations(tasks, 2)), "nothing was side by side"
+
+        assert compare(expected_from(tmp_path, scheduled)[1], kpi_tables(scheduled)) == []
+        assert query(scheduled, "select model_name, loaded_at from analytics.transformed_batches group by 1, 2"
+                                " having count(*) > 1") == []  # fmt: skip
