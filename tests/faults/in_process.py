@@ -157,5 +157,6 @@ class Dbt:
                     shutil.copy(parsed, self.target)
                 self.manifest = dbtRunner().invoke(["--quiet", "parse"]).result
             given = str({"test_scope": "run", **variables})
-            command = ["--quiet", "--log-level", "none", *arguments, "--threads", "1", "--vars", given]
+            name, *options = arguments
+            command = ["--quiet", "--log-level", "none", name, "--threads", "1", "--vars", given, *options]
             return dbtRunner(manifest=self.manifest).invoke(command)
