@@ -6,6 +6,10 @@ Airflow loads plugins in every component; tasks are forked from a scheduler (Loc
 import gc
 import inspect
 import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+MACROS = {"macro", "materialization", "test"}  # what dbt calls so, and compiles for itself
 
 
 def preload() -> None:
@@ -21,6 +25,8 @@ def preload() -> None:
     # a task's own, the run's id, come later.
     reset_metadata_vars()
 
+    _compile_macros()
+
     files = (Project, Configuration, ProjectFlags, PackageConfig, ProfileConfig, RedshiftCredentials, SelectorFile)
     for checked in files:
         checked.json_schema()  # kept by the class
@@ -34,6 +40,19 @@ def preload() -> None:
     # Cosmos collects all garbage after each dbt command. It would go through Airflow and dbt, which stay.
     gc.collect()
     gc.freeze()
+
+
+def _compile_macros() -> None:
+    """Fill dbt's cache of compiled templates, which goes by a macro's text, with the macros that come with dbt."""
+    import dbt.include.global_project
+    import dbt.include.postgres
+    import dbt.include.redshift
+    from dbt_common.clients.jinja import extract_toplevel_blocks, template_cache
+
+    for package in (dbt.include.global_project, dbt.include.postgres, dbt.include.redshift):
+        for file in Path(package.PACKAGE_PATH, "macros").rglob("*.sql"):
+            for block in extract_toplevel_blocks(file.read_text(), MACROS, collect_raw_data=False):
+                template_cache.get_node_template(SimpleNamespace(macro_sql=block.full_block))
 
 
 # A task's process loads plugins again, and has all of this from the one that it was forked from.
