@@ -7,9 +7,6 @@ import gc
 import inspect
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-
-MACROS = {"macro", "materialization", "test"}  # what dbt calls so, and compiles for itself
 
 
 def preload() -> None:
@@ -25,7 +22,7 @@ def preload() -> None:
     # a task's own, the run's id, come later.
     reset_metadata_vars()
 
-    _compile_macros()
+    _read_project()
 
     files = (Project, Configuration, ProjectFlags, PackageConfig, ProfileConfig, RedshiftCredentials, SelectorFile)
     for checked in files:
@@ -42,17 +39,23 @@ def preload() -> None:
     gc.freeze()
 
 
-def _compile_macros() -> None:
-    """Fill dbt's cache of compiled templates, which goes by a macro's text, with the macros that come with dbt."""
-    import dbt.include.global_project
-    import dbt.include.postgres
-    import dbt.include.redshift
-    from dbt_common.clients.jinja import extract_toplevel_blocks, template_cache
+def _read_project() -> None:
+    """Read what dbt has parsed of the project, and forget it: each task reads it for itself.
 
-    for package in (dbt.include.global_project, dbt.include.postgres, dbt.include.redshift):
-        for file in Path(package.PACKAGE_PATH, "macros").rglob("*.sql"):
-            for block in extract_toplevel_blocks(file.read_text(), MACROS, collect_raw_data=False):
-                template_cache.get_node_template(SimpleNamespace(macro_sql=block.full_block))
+    What stays are the readers that mashumaro writes for each of dbt's classes, and dbt's cache of compiled macros, by
+    their text.
+    """
+    from airflow.configuration import conf
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.clients.jinja import template_cache
+
+    dags = Path(conf.get_mandatory_value("core", "dags_folder"))
+    for folder in (dags, dags.parent):  # as kpi_pipeline.settings looks for it
+        parsed = folder / "dbt_project" / "target" / "partial_parse.msgpack"
+        if parsed.is_file():
+            for macro in Manifest.from_msgpack(parsed.read_bytes()).macros.values():
+                template_cache.get_node_template(macro)
+            return
 
 
 # A task's process loads plugins again, and has all of this from the one that it was forked from.

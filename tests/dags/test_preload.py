@@ -58,3 +58,20 @@ print(counts[0] > 10_000, counts[0] == counts[1], Project.json_schema.cache_info
 """
     done = subprocess.run([sys.executable, "-c", code, str(PLUGINS / "preload.py")], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("True True True\n", "")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_macros_of_the_project_are_compiled_where_there_is_one(tmp_path, is_there):
+    code = """
+import runpy, sys
+sys.argv = ["airflow", "worker"]
+runpy.run_path(sys.orig_argv[-1])
+from dbt_common.clients.jinja import template_cache
+print(sum("raise_versions" in text or "macro redshift__" in text for text in template_cache.file_cache))
+"""
+    dags = PLUGINS.parent / "dags" if is_there else tmp_path / "dags"
+    env = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
+    command = [sys.executable, "-c", code, str(PLUGINS / "preload.py")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (int(done.stdout) > 20) is is_there
