@@ -11,7 +11,12 @@ from pathlib import Path
 
 def preload() -> None:
     """Import dbt, fill the caches that it and Cosmos fill once a process, and keep all of it from the collector."""
-    import dbt.cli.main  # noqa: F401
+    import airflow.providers.standard.operators.python
+    import airflow.sdk.definitions.decorators  # noqa: F401
+    import cosmos.operators.local  # noqa: F401
+    import dbt.adapters.postgres
+    import dbt.cli.main
+    import dbt.task.build  # noqa: F401
     import openlineage.common.provider.dbt.local  # noqa: F401  Cosmos looks for it after each command
     from dbt.adapters.redshift.connections import RedshiftCredentials
     from dbt.contracts.project import Configuration, PackageConfig, ProfileConfig, Project, ProjectFlags
@@ -42,8 +47,8 @@ def preload() -> None:
 def _read_project() -> None:
     """Read what dbt has parsed of the project, and forget it: each task reads it for itself.
 
-    What stays are the readers that mashumaro writes for each of dbt's classes, and dbt's cache of compiled macros, by
-    their text.
+    What stays are the readers and writers that mashumaro makes for each of dbt's classes, and dbt's cache of compiled
+    macros, by their text.
     """
     from airflow.configuration import conf
     from dbt.contracts.graph.manifest import Manifest
@@ -53,7 +58,9 @@ def _read_project() -> None:
     for folder in (dags, dags.parent):  # as kpi_pipeline.settings looks for it
         parsed = folder / "dbt_project" / "target" / "partial_parse.msgpack"
         if parsed.is_file():
-            for macro in Manifest.from_msgpack(parsed.read_bytes()).macros.values():
+            manifest = Manifest.from_msgpack(parsed.read_bytes())
+            manifest.build_flat_graph()
+            for macro in manifest.macros.values():
                 template_cache.get_node_template(macro)
             return
 

@@ -28,7 +28,16 @@ def test_a_component_that_forks_tasks_has_dbt_at_hand(tmp_path, component, forks
     assert "Failed to import plugin" not in done.stdout + done.stderr
 
 
-def test_what_dbt_records_of_a_task_is_the_tasks_own():
+def last_line(code: str, home: Path, dags: Path = PLUGINS.parent / "dags") -> str:
+    """What a component prints last that runs the code; before it Airflow and Cosmos log what they import."""
+    env = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
+    command = [sys.executable, "-c", code, str(PLUGINS / "preload.py")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def test_what_dbt_records_of_a_task_is_the_tasks_own(tmp_path):
     """dbt reads DBT_ENV_CUSTOM_ENV_* once a process, when it first logs."""
     code = """
 import os, runpy, sys
@@ -39,11 +48,10 @@ os.environ["DBT_ENV_CUSTOM_ENV_RUN_ID"] = "the run"
 assert "dbt.cli.main" in sys.modules
 print(get_metadata_vars())
 """
-    done = subprocess.run([sys.executable, "-c", code, str(PLUGINS / "preload.py")], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("{'RUN_ID': 'the run'}\n", "")
+    assert last_line(code, tmp_path) == "{'RUN_ID': 'the run'}"
 
 
-def test_what_was_prepared_before_the_fork_is_not_prepared_again_by_the_task():
+def test_what_was_prepared_before_the_fork_is_not_prepared_again_by_the_task(tmp_path):
     """A task's process loads the plugins anew."""
     code = """
 import gc, runpy, sys
@@ -56,8 +64,7 @@ for _ in range(2):
 from dbt.contracts.project import Project
 print(counts[0] > 10_000, counts[0] == counts[1], Project.json_schema.cache_info().currsize > 0)
 """
-    done = subprocess.run([sys.executable, "-c", code, str(PLUGINS / "preload.py")], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("True True True\n", "")
+    assert last_line(code, tmp_path) == "True True True"
 
 
 @pytest.mark.parametrize("is_there", [True, False])
@@ -70,8 +77,4 @@ from dbt_common.clients.jinja import template_cache
 print(sum("raise_versions" in text or "macro redshift__" in text for text in template_cache.file_cache))
 """
     dags = PLUGINS.parent / "dags" if is_there else tmp_path / "dags"
-    env = {**os.environ, "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
-    command = [sys.executable, "-c", code, str(PLUGINS / "preload.py")]
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert (int(done.stdout) > 20) is is_there
+    assert (int(last_line(code, tmp_path, dags)) > 20) is is_there
