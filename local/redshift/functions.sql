@@ -27,12 +27,13 @@ create function pg_redshift.fail(code text, message text) returns text stable la
   as $$ begin raise exception using errcode = code, message = message; end $$;
 
 -- VARCHAR(n) and CHAR(n) hold n bytes (r_Character_types.html): a cast cuts, an assignment refuses
-create function pg_redshift.to_bytes(value text, modifier int, is_explicit bool) returns text immutable strict parallel safe
-  language plpgsql as $$
+-- (in PL/pgSQL: an SQL function would be inlined, and CREATE TABLE AS would no longer see the width of the cast)
+create function pg_redshift.varchar_bytes(value varchar, modifier int, is_explicit bool) returns varchar
+  immutable strict parallel safe language plpgsql as $$
 declare
   size int := modifier - 4;
 begin
-  if octet_length(value) <= size then
+  if size < 0 or octet_length(value) <= size then
     return value;
   elsif not is_explicit and octet_length(rtrim(value)) > size then
     raise exception using errcode = '22001', message = pg_postgres.format('value too long for type character varying(%s)', size);
@@ -43,11 +44,6 @@ begin
   end loop;
   return value;
 end $$;
--- (in PL/pgSQL: an SQL function would be inlined, and CREATE TABLE AS would no longer see the width of the cast)
-create function pg_redshift.varchar_bytes(value varchar, modifier int, is_explicit bool) returns varchar
-  immutable strict parallel safe language plpgsql as $$ begin
-  if octet_length(value) <= modifier - 4 or modifier < 4 then return value; end if;
-  return pg_redshift.to_bytes(value, modifier, is_explicit)::varchar; end $$;
 update pg_cast set castfunc = 'pg_redshift.varchar_bytes'::regproc where castsource = 1043 and casttarget = 1043;
 
 -- A boolean has no cast to a text

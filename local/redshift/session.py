@@ -20,7 +20,7 @@ from .errors import RedshiftError, for_client, missing
 from .load import Loader
 from .table_statistics import after_statement
 from .wire import COPY_DONE, FLUSH, SYNC, Channel, as_redshift, pack, pack_fields, relay, unpack_fields, unpack_row
-from .words import regclass
+from .words import regclass, words
 
 log = logging.getLogger(__name__)
 
@@ -296,9 +296,10 @@ class Session:
             return missing(f"the function {absent[1]}").fields()
         if system := re.fullmatch(ABSENT_VIEW, fields["M"]):
             return missing(f"the system view {system[1]}").fields()
-        for pattern, code, text, detail in ERRORS:
+        for code, pattern, text, *detail in MESSAGES:
             if found := re.fullmatch(pattern, fields["M"]):
-                fields |= {"C": code or fields["C"], "M": found.expand(text)} | ({"D": detail} if detail else {})
+                fields |= {"C": fields["C"] if code == "-" else code, "M": found.expand(text)}
+                fields |= {"D": detail[0]} if detail else {}
         if role := re.fullmatch(ROLE, fields["M"]):
             fields |= role_error(*role.groups(), current.text if current else "", fields.pop("D", ""))
         if fields["C"] == "42883":
@@ -321,33 +322,4 @@ def role_error(name: str, what: str, statement: str, detail: str) -> dict[str, s
 
 ROLE = r'role "(.+)" (does not exist|already exists|cannot be dropped because some objects depend on it)'
 ABSENT_VIEW = r'relation "((?:pg_catalog\.)?(?:stv|stl|svl|svv|svcs|sys)_\w+)" does not exist'
-INTEGER = r"invalid input syntax for type (?:integer|bigint|smallint): (.*)"
-NESTED = "aggregate function calls may not have nested aggregate or window function"
-# PostgreSQL's messages where Redshift has others: pattern, SQLSTATE (empty: PostgreSQL's), message, detail
-ERRORS = [
-    (r"MERGE command cannot affect row a second time", "21000", "Found multiple matches to update the same tuple.", ""),
-    (r"could not serialize access due to .*", "XX000", "1023", "Serializable isolation violation on table"),
-    (r"function pg_catalog\.(.*)", "", r"function \1", ""),
-    (r'type "pg_catalog\.(\w+)" does not exist', "42704", r'type "\1" does not exist', ""),
-    (r'column ".*" can only be updated to DEFAULT', "0A000", "cannot set an identity column to a value", ""),
-    (r'cannot insert a non-DEFAULT value into column ".*"', "0A000", "cannot set an identity column to a value", ""),
-    (r'new row for relation .* violates check constraint "bytes"', "22001", "Value too long for character type", ""),
-    (r"numeric field overflow", "22003", "Numeric data overflow (result precision)", ""),
-    (r"invalid input syntax for type json", "XX000", "JSON parsing error", ""),
-    (r"aggregate functions are not allowed in (WHERE|GROUP BY)", "", r"aggregates not allowed in \1 clause", ""),
-    (r"aggregate functions are not allowed in JOIN conditions", "", "aggregates not allowed in JOIN conditions", ""),
-    (r"aggregate function calls cannot (?:be nested|contain window function calls)", "", NESTED, ""),
-    (r"(FULL JOIN is only supported with merge-joinable) or hash-joinable( join conditions)", "", r"\1\2", ""),
-    (r'unit "(\w+)" not (\w+) for type (timestamp|time|interval)\b.*', "", r'\3 units "\1" not \2', ""),
-    (r'null value in column "(.*?)" .*', "", r"Cannot insert a NULL value into column \1", ""),
-    (r"cannot use subquery in DEFAULT expression", "", "cannot use subquery in default expression", ""),
-    (
-        r"cannot use column reference in DEFAULT expression",
-        "",
-        "cannot use column references in default expression",
-        "",
-    ),
-    (r"cannot drop columns from view", "", "cannot change number of columns in view", ""),
-    (INTEGER, "22P02", r"invalid input syntax for integer: \1", ""),
-    (r"value too long for type (character.*)", "22001", r"value too long for type \1", ""),
-]
+MESSAGES = [line.split(" | ") for line in words("messages")]
