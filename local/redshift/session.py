@@ -15,7 +15,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 
-from .dialect import UNPARSABLE, Statement, split, translate
+from .dialect import UNPARSABLE, Statement, independent, split, translate
 from .errors import RedshiftError, for_client, missing
 from .load import Loader
 from .table_statistics import after_statement
@@ -74,6 +74,10 @@ class Session:
         """One message of the extended protocol."""
         if kind == b"P":
             name, text, types = body.split(b"\0", 2)
+            if not independent(text.decode()):
+                self.finish_batch(b"H")  # the catalogue is asked by the same connection
+                if self.skip_to_sync:
+                    return
             self.current = self.statements[name] = self.translated(text.decode())
             body = name + b"\0" + self.current.sent.encode() + b"\0" + types
         elif kind == b"B":
@@ -106,13 +110,7 @@ class Session:
 
     def translated(self, text: str) -> Statement:
         """The statement for PostgreSQL; where it depends on the catalogue, PostgreSQL is asked."""
-        statement = translate(text)
-        if statement.resolve and not self.outgoing and self.transaction != b"E":
-            try:
-                return statement.resolve(self)
-            except Exception as error:
-                return Statement(text, UNPARSABLE, error=for_client(error))
-        return statement
+        return independent(text) or translate(text, self)
 
     def columns(self, relation: str) -> list[str]:
         """The column names of a table or view, empty when there is none of that name."""
@@ -130,10 +128,12 @@ class Session:
 
     def simple_query(self, text: str) -> None:
         """The simple protocol: any number of statements in one message."""
-        statements = [self.translated(part) for part in split(text)] or [Statement(text, text)]
-        if not any(statement.action or statement.error for statement in statements):
-            whole = ";".join(statement.sent for statement in statements)
-            statements = [Statement(text, whole)]
+        parts = split(text)
+        known = [statement for statement in map(independent, parts) if statement and not statement.action]
+        if len(known) == len(parts) and not any(statement.error for statement in known):
+            statements = iter([Statement(text, ";".join(statement.sent for statement in known))])
+        else:
+            statements = map(self.translated, parts)  # each when those before it have run
         answer = bytearray()
         for statement in statements:
             self.client.send(answer)
