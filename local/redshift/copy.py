@@ -18,6 +18,14 @@ VALUES = (
     "IAM_ROLE CREDENTIALS ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN DELIMITER QUOTE DATEFORMAT TIMEFORMAT "
     "NULL ENCODING IGNOREHEADER MAXERROR REGION COMPROWS READRATIO"
 ).split()
+# Python's names of the encodings: copy-parameters-data-conversion.html
+ENCODINGS = {
+    "UTF8": "utf-8",
+    "UTF16": "utf-16",
+    "UTF16LE": "utf-16-le",
+    "UTF16BE": "utf-16-be",
+    "ISO88591": "iso-8859-1",
+}
 NOT_HERE = "AVRO ENCRYPTED ESCAPE FIXEDWIDTH JSON LZOP ORC PARQUET REMOVEQUOTES SHAPEFILE SSH ZSTD EMR".split()
 
 
@@ -38,6 +46,11 @@ class Copy:
     def errors_allowed(self) -> float:
         """The number of errors at which the load fails: 0 and 1 are the same (copy-parameters-data-load.html)."""
         return float("inf") if "IGNOREALLERRORS" in self.options else max(1, self.number("MAXERROR"))
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of the files."""
+        return self.options.get("ENCODING", "UTF8").upper()
 
     @property
     def delimiter(self) -> str:
@@ -67,6 +80,8 @@ def parse(sql: str) -> Copy:
         raise RedshiftError(f"MAXERROR must be between 0 and {MAXERROR_LIMIT}", "22023")
     if "MAXERROR" in command.options and "IGNOREALLERRORS" in command.options:
         raise RedshiftError("MAXERROR and IGNOREALLERRORS cannot be specified together", SYNTAX_ERROR)
+    if command.encoding not in ENCODINGS:
+        raise RedshiftError(f"ENCODING {command.encoding} is not one of {', '.join(ENCODINGS)}", "22023")
     return command
 
 
