@@ -365,16 +365,6 @@ create function json_array_length(text) returns int immutable strict parallel sa
 create function json_extract_array_element_text(text, int) returns text immutable strict parallel safe language sql
   as $$ select $1::pg_postgres.json operator(pg_catalog.->>) case when $2 >= 0 then $2 end $$;
 
--- The log of the loads, which is not transactional; see load.py
-create function pg_redshift.load_log(kind text) returns setof pg_postgres.json stable security definer language sql as $$
-  select line::pg_postgres.json from pg_postgres.regexp_split_to_table(
-    pg_postgres.pg_read_file(current_setting('data_directory') || '/../load_log/' || kind, true), e'\n') line where line <> '' $$;
-create function pg_redshift.last_copy(part int, otherwise int) returns bigint volatile security definer language sql as $$
-  select coalesce(split_part(pg_postgres.pg_read_file(
-    current_setting('data_directory') || '/../load_log/session.' || pg_backend_pid(), true), ' ', part)::bigint, otherwise) $$;
-create function pg_last_copy_id() returns bigint volatile return pg_redshift.last_copy(1, -1);
-create function pg_last_copy_count() returns bigint volatile return pg_redshift.last_copy(2, 0);
-
 -- A text or a date is taken for a time where Redshift wants a time.
 -- AS_TIMESTAMP is immutable so that a literal is read once and not for each row.
 create function pg_redshift.as_timestamp(text) returns timestamp immutable strict parallel safe language sql

@@ -49,8 +49,6 @@ class Loader:
         self.lock = threading.Lock()
         self.absent: set[str] = set()  # the functions that Redshift has and this stand-in lacks
         directory.mkdir(exist_ok=True)
-        for session in directory.glob("session.*"):
-            session.unlink()
 
     @functools.cached_property
     def s3(self) -> Any:
@@ -77,14 +75,10 @@ class Loader:
             RedshiftError: The load failed; the reasons are in the log.
         """
         load = Load(self, session, command)
-        try:
-            with session.together():
-                loaded = load.run()
-                after_load(session, command.table, loaded)
-        except Exception:
-            self.write_session(load.session_id, load.query_id, 0)
-            raise
-        self.write_session(load.session_id, load.query_id, loaded)
+        with session.together():
+            loaded = load.run()
+            after_load(session, command.table, loaded)
+        session.query(f"select pg_postgres.setval('pg_redshift.copy_count', {loaded})")
         session.notice(f"Load into table '{load.name}' completed, {loaded} record(s) loaded successfully.")
         return "COPY"
 
@@ -93,14 +87,6 @@ class Loader:
         text = "".join(json.dumps(row, default=str) + "\n" for row in rows)
         with self.lock, (self.directory / kind).open("a", encoding="utf-8") as file:
             file.write(text)
-
-    def write_session(self, session_id: int, query_id: int, count: int) -> None:
-        """Keeps what PG_LAST_COPY_ID and PG_LAST_COPY_COUNT answer in a session."""
-        (self.directory / f"session.{session_id}").write_text(f"{query_id} {count}")
-
-    def forget_session(self, session_id: int) -> None:
-        """Ends what `write_session` kept: a later session can have the same number."""
-        (self.directory / f"session.{session_id}").unlink(missing_ok=True)
 
     def object(self, url: str) -> Any:
         """An object by its address: s3://bucket/key."""
@@ -198,19 +184,19 @@ class Load:
         self.command = command
         self.start = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         (self.common,) = self.rows(
-            "select usesysid as user_id, pg_postgres.nextval('pg_redshift.query_id') as query_id,"
-            " pg_backend_pid() as session_id, current_database() as database_name, t.oid::bigint as table_id,"
-            " relname as table_name, current_setting('datestyle') as datestyle from pg_user"
+            "select usesysid as user_id, pg_backend_pid() as session_id, current_database() as database_name,"
+            " t.oid::bigint as table_id, relname as table_name, current_setting('datestyle') as datestyle from pg_user"
             f" left join pg_class t on t.oid = {regclass(command.table)} where usename = current_user"
         )
-        self.common |= {"transaction_id": self.common["query_id"], "start_time": self.start}
-        self.query_id = self.common["query_id"]
         self.datestyle = self.common.pop("datestyle")
-        self.session_id = session.number = self.common["session_id"]
         self.name = self.common["table_name"]
         if self.name is None:
             raise RedshiftError(f"Cannot COPY into nonexistent table {command.table}", UNDEFINED_TABLE)
         self.columns = self.target_columns()
+        # What PG_LAST_COPY_ID and PG_LAST_COPY_COUNT answer: sequences keep it when the load fails
+        ids = "select pg_postgres.nextval('pg_redshift.copy_id'), pg_postgres.setval('pg_redshift.copy_count', 0)"
+        query_id = int(session.query(ids)[0][0] or 0)
+        self.common |= {"query_id": query_id, "transaction_id": query_id, "start_time": self.start}
         self.refused: list[dict[str, Any]] = []
 
     def rows(self, sql: str) -> list[dict[str, Any]]:

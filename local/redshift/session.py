@@ -51,7 +51,6 @@ class Session:
         self.failed = False
         self.notices: list[dict[str, str]] = []  # of statements of our own
         self.tag = ""
-        self.number = 0  # PostgreSQL's, once it has run a COPY
 
     def run(self) -> None:
         """Serves the client until it leaves.

@@ -86,7 +86,7 @@ def late_binding_view(session: Session, head: str, sql: str) -> None:
         " order by attnum) from pg_attribute where attrelid = 'pg_temp.late_binding_columns'::regclass"
     )[0][0]
     session.query("drop view pg_temp.late_binding_columns")
-    number = session.query("select pg_postgres.nextval('pg_redshift.query_id')")[0][0]
+    number = session.query("select pg_postgres.nextval('pg_redshift.view_id')")[0][0]
     function = f"pg_redshift.view_{number}() returns table ({columns})"
     session.query(f"create function {function} language sql stable as $view${sql}$view$")
     session.query(f"{head} select * from pg_redshift.view_{number}()")
