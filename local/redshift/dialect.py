@@ -126,6 +126,11 @@ def translate(text: str, catalogue: Session | None) -> Statement:
             planned = planned.written(body, catalogue)
     except NeedsCatalogueError:
         raise
+    except TokenError:
+        return Statement(text, body)  # PostgreSQL says what is wrong with it
+    except ParseError:
+        # PostgreSQL finds the wrong word, or it reads what we cannot read: then it meets the word that we append
+        return Statement(text, f"{body}\n;{UNPARSABLE}")
     except Exception as error:  # a refusal, or a fault of ours or of sqlglot's
         refusal = for_client(error)
         if refusal.position is not None:
@@ -147,6 +152,7 @@ def rewritten(sql: str, catalogue: Session | None) -> str:
 
     Raises:
         RedshiftError: Redshift would refuse it.
+        SqlglotError: It cannot be read.
         NeedsCatalogueError: The rewriting depends on the columns of a table, and `catalogue` is none.
     """
     if merge := REMOVE_DUPLICATES.fullmatch(sql):
@@ -155,19 +161,13 @@ def rewritten(sql: str, catalogue: Session | None) -> str:
             f"with removed as (delete from {target} using {source} where {condition})"
             f" insert into {target} select distinct * from {source}"
         )
-    try:
-        tokens = tokenize(sql)
-        refusals.check_tokens(tokens)
-        tree = read(tokens, sql)
-    except TokenError:
-        return sql  # PostgreSQL says what is wrong with it
-    except ParseError:
-        # PostgreSQL finds the wrong word, or it reads what we cannot read: then it meets the word that we append
-        return f"{sql}\n;{UNPARSABLE}"
+    tokens = tokenize(sql)
+    refusals.check_tokens(tokens)
+    tree = read(tokens, sql)
     nodes = nodes_of(tree)
     refusals.check(tree, nodes)
     rewriter = Rewriter(tree, catalogue)
     tree = rewriter.run(nodes)
     if not rewriter.changed and not any(token.text.upper() in REWRITTEN_WORDS for token in tokens):
         return sql
-    return write(tree)
+    return write(tree) + rewriter.attributes

@@ -232,27 +232,22 @@ create function to_timestamp(value text, format text, is_strict bool default fal
   language plpgsql as $$
 declare
   places text := replace(upper(format), 'HH24', 'HH');
-  part text;
-  number int;
-  excess interval := '0';
+  fields int[];
 begin
   return pg_postgres.to_timestamp(value, format);
 exception when datetime_field_overflow then
-  if is_strict or places !~ '^(YYYY|MM|DD|HH|MI|SS|[^A-Z])*$' or value !~ '^[^A-Za-z]*$' then
-    raise exception using errcode = '22008', message = 'date/time field '
-      || case when places like '%HH%' then 'time value out of range: ' || substr(value, strpos(places, 'HH')) || '.0'
-        else 'date value out of range: ' || substr(value, strpos(places, 'YYYY'), 4)::int || '-'
-          || substr(value, strpos(places, 'MM'), 2)::int || '-' || substr(value, strpos(places, 'DD'), 2)::int end;
+  if places !~ '^(YYYY|MM|DD|HH|MI|SS|[^A-Z])*$' or value ~ '[A-Za-z]' then
+    raise;
   end if;
-  foreach part in array '{DD,HH,MI,SS}'::text[] loop
-    if strpos(places, part) > 0 then
-      number := substr(value, strpos(places, part), 2);
-      excess := excess + case part when 'DD' then interval '1 day' * (number - 1) when 'HH' then interval '1 hour' * number
-        when 'MI' then interval '1 minute' * number else interval '1 second' * number end;
-      value := pg_postgres.overlay(value, case part when 'DD' then '01' else '00' end, strpos(places, part), 2);
-    end if;
-  end loop;
-  return pg_postgres.to_timestamp(value, format) + excess;
+  fields := array(select coalesce(substr(value, nullif(strpos(places, part), 0), length(part))::int, least)
+    from (values ('YYYY', 1), ('MM', 1), ('DD', 1), ('HH', 0), ('MI', 0), ('SS', 0)) parts(part, least));
+  if is_strict then
+    raise exception using errcode = '22008', message = 'date/time field ' || case when places like '%HH%'
+      then 'time value out of range: ' || substr(value, strpos(places, 'HH')) || '.0'
+      else pg_postgres.format('date value out of range: %s-%s-%s', fields[1], fields[2], fields[3]) end;
+  end if;
+  return pg_postgres.make_timestamptz(fields[1], fields[2], 1, 0, 0, 0)
+    + pg_postgres.make_interval(days => fields[3] - 1, hours => fields[4], mins => fields[5], secs => fields[6]);
 end $$;
 create function to_date(value text, format text, is_strict bool default false) returns date stable strict
   return to_timestamp(value, format, is_strict)::date;

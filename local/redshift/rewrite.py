@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from . import ddl
 from .errors import RedshiftError, missing, syntax_error
-from .grammar import call, name_of
+from .grammar import call, name_in_catalogue, name_of
 from .windows import COLLECTING, analytic
 from .words import words
 
@@ -49,6 +50,7 @@ class Rewriter:
         self.tree = tree
         self.catalogue = catalogue
         self.changed = False
+        self.attributes = ""  # a comment after the statement, for the event trigger of catalogue.sql
         self.has_lateral_aliases = False
         self.parses = False
 
@@ -71,6 +73,11 @@ class Rewriter:
         """EXTRACT as a function of our own."""
         part = self.date_part(exp.Literal.string(node.this.name))
         self.replace(node, call("pg_redshift.date_part", part, node.expression))
+
+    def keep_attributes(self, attributes: str) -> None:
+        """What the catalogue is to keep of the table that is made or altered."""
+        self.attributes = f"\n/*redshift {attributes}*/"
+        self.changed = True
 
     def insert(self, node: exp.Insert) -> None:
         """The rows of a query are stored in the order of the sort key, as Redshift stores them.
@@ -268,11 +275,6 @@ class Rewriter:
         self.replace(select, query)
 
 
-def name_in_catalogue(table: exp.Table) -> str:
-    """The name of a table, with its schema if it has one."""
-    return ".".join(part.sql(dialect="redshift") for part in table.parts[-2:])
-
-
 def is_bare_argument(column: exp.Column) -> bool:
     """Whether what looks like a column is a date part."""
     parent = column.parent
@@ -290,7 +292,9 @@ def decode(arguments: list[exp.Expression]) -> exp.Case:
 
 
 REWRITES: dict[type[exp.Expression], Callable[[Rewriter, Any], None]] = {
+    exp.Alter: ddl.add_column,
     exp.Anonymous: Rewriter.function,
+    exp.Create: ddl.create,
     exp.DataType: Rewriter.data_type,
     exp.Extract: Rewriter.extract,
     exp.Identifier: Rewriter.identifier,

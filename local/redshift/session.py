@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import struct
 from collections.abc import Iterable, Iterator
 
 from .dialect import UNPARSABLE, Statement, independent, split, translate
@@ -117,6 +116,10 @@ class Session:
             "select attname from pg_catalog.pg_attribute where attnum > 0 and not attisdropped"
             f" and attrelid = {regclass(relation)}"
         )
+
+    def table_id(self, relation: str) -> str | None:
+        """PostgreSQL's number of a table."""
+        return self.query(f"select {regclass(relation)}::oid")[0][0]
 
     def sort_key(self, relation: str) -> list[str]:
         """The columns of a table's compound sort key, empty when it has none."""
@@ -223,7 +226,7 @@ class Session:
         self.collect(until=b"G")
         try:
             for chunk in chunks:
-                if not self.postgres.send_and_listen(b"d" + struct.pack("!i", len(chunk) + 4), chunk):
+                if not self.postgres.send_until_error(pack(b"d", chunk)):
                     break  # PostgreSQL has given up, and its error waits: the rest would be thrown away
         except Exception:
             self.postgres.send(pack(b"f", b"stopped\0"))
