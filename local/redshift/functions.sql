@@ -9,8 +9,9 @@ grant usage on schema pg_postgres, pg_redshift to public;
 update pg_proc set pronamespace = 'pg_postgres'::regnamespace
 where pronamespace = 'pg_catalog'::regnamespace and (proname not in (select name from pg_redshift.functions)
   or proname in ('cbrt', 'concat', 'json_array_length', 'json_extract_path_text', 'json_typeof', 'quote_literal', 'regexp_count',
-    'regexp_instr', 'regexp_replace', 'regexp_substr', 'split_part', 'to_char', 'to_date', 'to_timestamp', 'version')
+    'regexp_instr', 'regexp_replace', 'regexp_substr', 'split_part', 'to_date', 'to_timestamp', 'version')
   or proname = 'avg' and proargtypes[0] in (20, 21, 23, 1700)
+  or proname = 'to_char' and proargtypes[0] not in (1184, 1186)
   or proname = 'date_trunc' and pronargs = 3 or proname = 'random' and pronargs = 2
   or proname = 'sum' and proargtypes[0] in (20, 700)
   -- These have double precision as their result, whatever their argument is
@@ -50,62 +51,6 @@ update pg_cast set castfunc = 'pg_redshift.varchar_bytes'::regproc where castsou
 create function pg_redshift.no_text(bool) returns text stable parallel safe
   return pg_redshift.fail('42846', 'cannot cast type boolean to character varying');
 update pg_cast set castfunc = 'pg_redshift.no_text'::regproc where castsource = 16 and casttarget in (25, 1042, 1043);
-
--- AVG of integers is an integer, and that of decimals has their scale (r_AVG.html)
-create function pg_redshift.avg_result(state int8[]) returns int8 language sql immutable strict parallel safe
-  as $$ select case when $1[1] > 0 then $1[2] / $1[1] end $$;
-create function pg_redshift.avg_add(state int8[], value int8) returns int8[] language plpgsql immutable strict parallel safe
-  as $$ begin return array[state[1] + 1, state[2] + value]; end $$;
-create aggregate avg(int2) (sfunc = int2_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
-create aggregate avg(int4) (sfunc = int4_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
-create aggregate avg(int8) (sfunc = pg_redshift.avg_add, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
-create function pg_redshift.avg_result(state numeric[]) returns numeric language sql immutable strict parallel safe
-  as $$ select case when $1[1] > 0 then trunc($1[2] / $1[1], pg_postgres.scale($1[2])) end $$;
-create function pg_redshift.avg_add(state numeric[], value numeric) returns numeric[] language plpgsql immutable strict
-  parallel safe as $$ begin return array[state[1] + 1, state[2] + value]; end $$;
-create aggregate avg(numeric) (sfunc = pg_redshift.avg_add, stype = numeric[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
-
--- SUM of integers is an integer, too (r_SUM.html)
-create aggregate sum(int8) (sfunc = int8pl, stype = int8, combinefunc = int8pl, parallel = safe);
-
--- MEDIAN and PERCENTILE_CONT of integers are decimals (r_MEDIAN.html, r_PERCENTILE_CONT.html); with OVER, too, which
--- PostgreSQL's ordered-set aggregates have not. So ARRAY_AGG collects the values, and these look into them.
-create function pg_redshift.percentile(list numeric[], part float8) returns numeric immutable language sql as $$
-  with sorted as (select pg_postgres.array_agg(x order by x) as v from pg_postgres.unnest($1) x where x is not null),
-    place as (select v, ($2 * (pg_postgres.cardinality(v) - 1))::numeric as at from sorted)
-  select v[floor(at)::int + 1] + (v[ceil(at)::int + 1] - v[floor(at)::int + 1]) * (at - floor(at)) from place $$;
-create function pg_redshift.percentile(int2[], float8) returns numeric immutable return pg_redshift.percentile($1::numeric[], $2);
-create function pg_redshift.percentile(int4[], float8) returns numeric immutable return pg_redshift.percentile($1::numeric[], $2);
-create function pg_redshift.percentile(int8[], float8) returns numeric immutable return pg_redshift.percentile($1::numeric[], $2);
-create function pg_redshift.percentile(float8[], float8) returns float8 immutable language sql
-  as $$ select pg_catalog.percentile_cont($2) within group (order by x) from pg_postgres.unnest($1) x $$;
-create function pg_redshift.percentile(timestamp[], float8) returns timestamp immutable language sql as $$
-  select timestamp 'epoch' + pg_catalog.percentile_cont($2) within group (order by x - timestamp 'epoch')
-  from pg_postgres.unnest($1) x $$;
-create function pg_redshift.percentile(date[], float8) returns date immutable
-  return pg_redshift.percentile($1::timestamp[], $2)::date;
-
-create function pg_redshift.percentile_disc(list anyarray, part float8, is_descending bool) returns anyelement immutable
-  language sql as $$ select case when $3 then (select pg_catalog.percentile_disc($2) within group (order by x desc) from pg_postgres.unnest($1) x)
-    else (select pg_catalog.percentile_disc($2) within group (order by x) from pg_postgres.unnest($1) x) end $$;
-
--- FIRST_VALUE and LAST_VALUE ... IGNORE NULLS: an aggregate that skips nulls, over the same frame
-create function pg_redshift.keep_first(anyelement, anyelement) returns anyelement immutable strict parallel safe
-  language sql as $$ select $1 $$;
-create function pg_redshift.keep_last(anyelement, anyelement) returns anyelement immutable strict parallel safe
-  language sql as $$ select $2 $$;
-create aggregate pg_redshift.first_value(anyelement) (sfunc = pg_redshift.keep_first, stype = anyelement);
-create aggregate pg_redshift.last_value(anyelement) (sfunc = pg_redshift.keep_last, stype = anyelement);
-
--- NTH_VALUE, LAG and LEAD ... IGNORE NULLS: which of the values that are not null, counted from the end if negative
-create function pg_redshift.nth(list anyarray, place int) returns anyelement immutable strict parallel safe language sql
-  as $$ select $1[case when $2 < 0 then pg_postgres.cardinality($1) + 1 + $2 else $2 end] $$;
-
-create function pg_redshift.listagg(list text) returns varchar stable parallel safe language sql as $$
-  select case when octet_length($1) > 65535 then pg_redshift.fail('54000', 'Result size exceeds LISTAGG limit') else $1 end $$;
-create function pg_redshift.listagg(list anyarray, separator text, is_descending bool) returns varchar stable parallel safe
-  language sql as $$ select pg_redshift.listagg(pg_postgres.string_agg(v::text, $2 order by case when $3 then -n else n end))
-    from (select v, row_number() over (order by v) as n from (select distinct v from pg_postgres.unnest($1) v where v::text <> '')) $$;
 
 -- TRY_CAST (r_TRY_CAST.html); the outer cast to the type is written by the dialect
 -- (in PL/pgSQL: an SQL function that is not inlined costs twenty times as much a row; dates and times come first, since
@@ -220,9 +165,7 @@ create function convert_timezone(target text, moment timestamptz) returns timest
 
 -- TO_CHAR names the zone of the session also for a time without one, and the currency symbol is a dollar
 create function to_char(timestamp, text) returns text stable strict parallel safe
-  return pg_postgres.to_char($1 at time zone current_setting('timezone'), $2);
-create function to_char(timestamptz, text) returns text stable strict parallel safe return pg_postgres.to_char($1, $2);
-create function to_char(interval, text) returns text stable strict parallel safe return pg_postgres.to_char($1, $2);
+  return to_char($1 at time zone current_setting('timezone'), $2);
 create function to_char(numeric, text) returns text stable strict parallel safe return pg_postgres.to_char($1,
   case when $2 like '%"%' then $2 else pg_postgres.regexp_replace($2, '(?<!p)l', '"$"', 'gi') end);
 create function to_char(float8, text) returns text stable strict parallel safe return to_char($1::numeric, $2);

