@@ -16,6 +16,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,8 @@ class Loader:
         pieces: Iterator[bytes] = iter(lambda: body.read(CHUNK), b"")
         if command.encoding != "UTF8":
             texts = codecs.iterdecode(pieces, ENCODINGS[command.encoding])
-            pieces = (text.removeprefix("\ufeff").encode() for text in texts)
+            start = next(texts, "").removeprefix("\ufeff")  # a byte order mark
+            pieces = (text.encode() for text in chain([start], texts))
         to_skip = command.number("IGNOREHEADER")
         for piece in pieces:
             while to_skip and piece:
@@ -193,6 +195,7 @@ class Load:
         if self.name is None:
             raise RedshiftError(f"Cannot COPY into nonexistent table {command.table}", UNDEFINED_TABLE)
         self.columns = self.target_columns()
+        self.target = f"{command.table} ({', '.join(column.quoted for column in self.columns)})"
         # What PG_LAST_COPY_ID and PG_LAST_COPY_COUNT answer: sequences keep it when the load fails
         ids = "select pg_postgres.nextval('pg_redshift.copy_id'), pg_postgres.setval('pg_redshift.copy_count', 0)"
         query_id = int(session.query(ids)[0][0] or 0)
@@ -294,13 +297,12 @@ class Load:
 
     def plain_copy(self) -> str:
         """PostgreSQL's COPY of a CSV file: an empty field is empty text in a character column, null in others."""
-        names = ", ".join(column.quoted for column in self.columns)
         texts = ", ".join(column.quoted for column in self.columns if column.is_text)
         quote = self.command.options.get("QUOTE", '"').replace("'", "''")
         options = f"format csv, delimiter '{self.command.delimiter}', quote '{quote}', null ''"
         if texts:
             options += f", force_not_null ({texts})"
-        return f"copy {self.command.table} ({names}) from stdin with ({options})"
+        return f"copy {self.target} from stdin with ({options})"
 
     def checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """The chunks, up to one that PostgreSQL would accept and Redshift would not, or read differently.
@@ -325,7 +327,6 @@ class Load:
             RedshiftError: Too many lines are refused.
         """
         lines = Lines(self.command, self.columns, self.loader.chunks(url, self.command))
-        names = ", ".join(column.quoted for column in self.columns)
 
         def rows() -> Iterator[bytes]:
             for row in lines.rows():
@@ -336,7 +337,7 @@ class Load:
 
         session = self.session
         session.notices.clear()
-        sql = f"copy {self.command.table} ({names}) from stdin with (on_error ignore, log_verbosity verbose)"
+        sql = f"copy {self.target} from stdin with (on_error ignore, log_verbosity verbose)"
         loaded = session.copy_in(sql, rows())
         for notice in session.notices:
             if error := lines.error_of(notice):

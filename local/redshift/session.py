@@ -23,6 +23,7 @@ from .words import regclass, words
 
 log = logging.getLogger(__name__)
 
+ALL = -1  # the answers up to ReadyForQuery, however many
 ENDS_A_STEP = b"12Tn3CIs"  # each message of the extended protocol is answered by one of these, or by an error
 
 
@@ -41,7 +42,7 @@ class Session:
         self.loader = loader
         self.transaction = b"I"  # as in ReadyForQuery: I idle, T in a transaction, E in a failed one
         self.outgoing = bytearray()
-        self.awaited = 0  # answers that PostgreSQL owes for what is in `outgoing`
+        self.awaited = 0  # how many answers PostgreSQL owes for what is in `outgoing`, or ALL
         self.statements: dict[bytes, Statement] = {}
         self.portals: dict[bytes, Statement] = {}
         self.current: Statement | None = None  # the one that was read last
@@ -99,11 +100,12 @@ class Session:
         """Sends what was collected and passes the answers on, after Sync with the state of the transaction."""
         if kind == b"S":
             self.outgoing += SYNC
-            self.ready(relay(self.postgres, self.client, self.outgoing, self.answer_to_ready))
+            self.awaited = ALL
+            self.ready(relay(self.postgres, self.client, self.outgoing, self.answer))
             self.skip_to_sync = False
         elif self.awaited and not self.skip_to_sync:
             self.outgoing += FLUSH
-            self.client.send(relay(self.postgres, self.client, self.outgoing, self.answer_to_last))
+            self.client.send(relay(self.postgres, self.client, self.outgoing, self.answer))
         self.awaited = 0
 
     def translated(self, text: str) -> Statement:
@@ -147,9 +149,11 @@ class Session:
             else:
                 self.executed = statement
                 self.outgoing += pack(b"Q", statement.sent.encode() + b"\0")
-                answer = relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
+                self.awaited = ALL
+                answer = relay(self.postgres, self.client, self.outgoing, self.answer)
             if self.failed:
                 break
+        self.awaited = 0
         self.ready(answer)
 
     def ready(self, answer: bytes | bytearray) -> None:
@@ -262,27 +266,22 @@ class Session:
                     raise RedshiftError(error["M"], error["C"], detail=error.get("D"))
                 return rows
 
-    def answer_to_ready(self, kind: bytes, body: bytes) -> tuple[bytes, bool]:
-        """What the client gets for PostgreSQL's message, and whether it is ReadyForQuery, which the caller sends."""
+    def answer(self, kind: bytes, body: bytes) -> tuple[bytes, bool]:
+        """What the client gets for PostgreSQL's message, and whether it is the last that is awaited.
+
+        ReadyForQuery is sent by the caller.
+        """
         if kind == b"Z":
             self.transaction = body
             return b"", True
-        return self.answer(kind, body), False
-
-    def answer_to_last(self, kind: bytes, body: bytes) -> tuple[bytes, bool]:
-        """What the client gets for PostgreSQL's message, and whether it is the last that is owed."""
-        self.skip_to_sync = kind == b"E"
-        self.awaited -= kind in ENDS_A_STEP
-        return self.answer(kind, body), self.skip_to_sync or self.awaited == 0
-
-    def answer(self, kind: bytes, body: bytes) -> bytes:
-        """One message for the client."""
         if kind == b"E":
             self.failed, self.executed = True, None
-            return pack_fields(b"E", self.error_fields(unpack_fields(body)))
+            self.skip_to_sync = self.awaited > 0
+            return pack_fields(b"E", self.error_fields(unpack_fields(body))), self.skip_to_sync
         if kind == b"C":
             self.tag = body[:-1].decode()
-        return pack(kind, as_redshift(kind, body))
+        self.awaited -= kind in ENDS_A_STEP
+        return pack(kind, as_redshift(kind, body)), self.awaited == 0
 
     def error_fields(self, fields: dict[str, str]) -> dict[str, str]:
         """PostgreSQL's error in Redshift's words."""
