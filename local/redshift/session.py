@@ -295,8 +295,6 @@ class Session:
         absent = re.match(r"function (\w+)\(", fields["M"])
         if fields["C"] == "42883" and absent and (absent[1] in self.loader.absent or absent[1].startswith("st_")):
             return missing(f"the function {absent[1]}").fields()
-        if system := re.fullmatch(ABSENT_VIEW, fields["M"]):
-            return missing(f"the system view {system[1]}").fields()
         for code, pattern, text, *detail in MESSAGES:
             if found := re.fullmatch(pattern, fields["M"]):
                 fields |= {"C": fields["C"] if code == "-" else code, "M": found.expand(text)}
@@ -322,5 +320,4 @@ def role_error(name: str, what: str, statement: str, detail: str) -> dict[str, s
 
 
 ROLE = r'role "(.+)" (does not exist|already exists|cannot be dropped because some objects depend on it)'
-ABSENT_VIEW = r'relation "((?:pg_catalog\.)?(?:stv|stl|svl|svv|svcs|sys)_\w+)" does not exist'
 MESSAGES = [line.split(" | ") for line in words("messages")]
