@@ -36,8 +36,8 @@ def passed(body: str) -> str:
 
 
 def query(body: str) -> Query:
-    """A query or a change of rows."""
-    return Query(re.sub(r"^delete\s+(?!from\b)", "delete from ", body, flags=re.I))
+    """A query, a change of rows, or a table."""
+    return Query(body)
 
 
 def create_view(body: str) -> Query | Action:
@@ -79,8 +79,6 @@ def alter_table(body: str) -> str | Query | Action:
     if not found:
         raise syntax_error()
     table, change, verb, noun = found[1], found[2], found[3].upper(), (found[4] or "").upper()
-    if verb == "APPEND":
-        raise missing("ALTER TABLE APPEND")
     if re.match(r"\w+\s+(?:column\s+)?if\s", change, re.I):
         raise syntax_error("exists")
     if verb == "ADD" and noun in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
@@ -156,13 +154,6 @@ def vacuum(body: str) -> Action:
     return outside_transaction(f"vacuum {found[1] or ''}", "VACUUM")
 
 
-def analyze(body: str) -> str:
-    """ANALYZE, of all columns or of those that predicates use."""
-    if re.match(r"analyze\s+compression", body, re.I):
-        raise missing("ANALYZE COMPRESSION")
-    return re.sub(r"\s+(?:predicate|all)\s+columns\s*$", "", body, flags=re.I)
-
-
 def setting(body: str) -> str:
     """SET, SHOW and RESET: Redshift's own settings are kept and have no effect."""
     scope = r"((?:local|session)\s+(?=\w+\s*(?:=|to\b)))?"
@@ -208,46 +199,6 @@ def begin(body: str) -> str:
     return "begin read only" if re.search(r"read\s+only", body, re.I) else "begin"
 
 
-def user(body: str) -> str:
-    """CREATE USER and ALTER USER with Redshift's options."""
-    sql = re.sub(r"\bpassword\s+disable\b", "password null", body, flags=re.I)
-    sql = re.sub(r"\b(no)?createuser\b", lambda found: f"{found[1] or ''}superuser", sql, flags=re.I)
-    sql = re.sub(r"\b(connection\s+limit)\s+unlimited\b", r"\1 -1", sql, flags=re.I)
-    sql = re.sub(r"\b(?:syslog\s+access\s+\w+|session\s+timeout\s+\d+|externalid\s+'[^']*')", "", sql, flags=re.I)
-    return sql
-
-
-def grant(body: str) -> str:
-    """GRANT and REVOKE; a role is named with the word ROLE."""
-    if re.search(
-        r"\b(?:datashare|model|external|copy\s+job|assumerole|language)\b|\busage\s+on\s+database\b", body, re.I
-    ):
-        raise missing("GRANT on these objects")
-    if found := re.match(r"\w+\s[\w\s,]*?\b(drop|alter)\b[\w\s,]*?\bon\b", body, re.I):
-        raise missing(f"GRANT {found[1].upper()}")
-    if not re.search(r"\bon\b|^\w+\s+role\b", body, re.I):
-        raise missing("GRANT of system permissions")
-    return re.sub(r"\brole\s+(?=[\w\"])", "", body, flags=re.I)
-
-
-def schema(body: str) -> str:
-    """CREATE SCHEMA and ALTER SCHEMA; a quota is not kept."""
-    if re.match(rf"alter\s+schema\s+{NAME}\s+quota\b", body, re.I):
-        raise missing("ALTER SCHEMA ... QUOTA")
-    return re.sub(r"\bquota\s+(?:unlimited|\d+\s*(?:mb|gb|tb)?)", "", body, flags=re.I)
-
-
-def database(body: str) -> str:
-    """ALTER DATABASE ... ISOLATION LEVEL for the sessions to come (r_ALTER_DATABASE.html)."""
-    if re.match(r"create\b.*\b(?:isolation\s+level|collate)\b", body, re.I | re.S):
-        raise missing("CREATE DATABASE with an isolation level or a collation")
-    found = re.fullmatch(rf"alter\s+database\s+({NAME})\s+isolation\s+level\s+(serializable|snapshot)", body, re.I)
-    if not found:
-        return body
-    level = "serializable" if found[2].lower() == "serializable" else "repeatable read"
-    return f"alter database {found[1]} set default_transaction_isolation = '{level}'"
-
-
 def explain(body: str) -> Query:
     """EXPLAIN; the plan is PostgreSQL's."""
     found = re.fullmatch(r"(explain\s+(?:verbose\s+)?)(.*)", body, re.I | re.S)
@@ -266,8 +217,6 @@ def cursor(body: str) -> Query:
 
 def function(body: str) -> str | Query:
     """CREATE FUNCTION in SQL."""
-    if not re.search(r"\blanguage\s+'?sql\b", body, re.I):
-        raise missing("functions in Python or Lambda")
     found = re.fullmatch(r"(.*?\bas\s+(\$\w*\$))(.*)(\2.*)", body, re.I | re.S)
     return Query(found[3], found[1], found[4]) if found else body
 
@@ -288,6 +237,20 @@ def only_in_postgres(body: str) -> str:
     raise syntax_error(body.split()[0], 1)
 
 
+MISSING = [line.split(" | ") for line in words("missing")]
+# Options that PostgreSQL writes otherwise, or that have no effect here: statement, option, PostgreSQL's text
+REPLACED = [
+    (r"(?:create|alter)\s+user\b", r"\bpassword\s+disable\b", "password null"),
+    (r"(?:create|alter)\s+user\b", r"\b(no)?createuser\b", r"\1superuser"),
+    (r"(?:create|alter)\s+user\b", r"\b(connection\s+limit)\s+unlimited\b", r"\1 -1"),
+    (r"(?:create|alter)\s+user\b", r"\b(?:syslog\s+access\s+\w+|session\s+timeout\s+\d+|externalid\s+'[^']*')", ""),
+    (r"(?:create|alter)\s+schema\b", r"\bquota\s+(?:unlimited|\d+\s*(?:mb|gb|tb)?)", ""),
+    (r"alter\s+database\b", r"\bisolation\s+level\s+(serializable)", r"set default_transaction_isolation = '\1'"),
+    (r"alter\s+database\b", r"\bisolation\s+level\s+snapshot", "set default_transaction_isolation = 'repeatable read'"),
+    (r"analy[sz]e\b", r"\s+(?:predicate|all)\s+columns\s*$", ""),
+    (r"(?:grant|revoke)\b", r"\brole\s+(?=[\w\"])", ""),
+    (r"delete\b", r"^delete\s+(?!from\b)", "delete from "),
+]
 STATEMENTS = [
     (re.compile(rf"(?:{words})(?!\w)", re.I), handle)
     for words, handle in [
@@ -300,15 +263,11 @@ STATEMENTS = [
         (r"alter\s+table", alter_table),
         (r"drop\s+(?:table|view|schema|user|group|role|database|function)", passed),
         (r"set|show|reset", setting),
-        (r"analyze|analyse", analyze),
         (r"vacuum", vacuum),
         (r"explain", explain),
         (r"declare|prepare", cursor),
-        (r"(?:create|alter)\s+user", user),
         (r"create\s+(?:group|role)|alter\s+(?:group|role|default\s+privileges)", passed),
-        (r"(?:create|alter)\s+database", database),
-        (r"(?:create|alter)\s+schema", schema),
-        (r"grant|revoke", grant),
+        (r"(?:create|alter)\s+(?:user|schema|database)|grant|revoke|analy[sz]e", passed),
         (r"create\s+(?:or\s+replace\s+)?function", function),
         (r"unload|call|cancel|refresh|use|(?:create|alter|drop)\s+(?:or\s+replace\s+)?"
          r"(?:materialized|procedure|external|datashare|model|library|masking|rls|identity|copy\s+job)|"
@@ -322,5 +281,11 @@ STATEMENTS = [
 
 def plan(body: str) -> str | Query | Action:
     """PostgreSQL's text of a statement, the query in it, or what is to be done for it."""
+    for pattern, what in MISSING:
+        if re.match(pattern, body, re.I | re.S):
+            raise missing(what)
+    for statement, option, text in REPLACED:
+        if re.match(statement, body, re.I):
+            body = re.sub(option, text, body, flags=re.I)
     handle = next((handle for pattern, handle in STATEMENTS if pattern.match(body)), passed)
     return handle(body)  # without a handler it is no statement: PostgreSQL says at which word
