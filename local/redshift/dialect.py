@@ -20,6 +20,7 @@ from . import refusals
 from .errors import RedshiftError, for_client
 from .grammar import nodes_of, read, tokenize, write
 from .rewrite import REWRITTEN_WORDS, NeedsCatalogueError, Rewriter
+from .words import NAME
 
 if TYPE_CHECKING:
     from .session import Session
@@ -29,19 +30,23 @@ REMOVE_DUPLICATES = re.compile(
     r"merge\s+into\s+(\S+)\s+using\s+(\S+(?:\s+(?:as\s+)?\w+)?)\s+on\s+(.*?)\s+remove\s+duplicates\s*", re.I | re.S
 )
 LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.S)
-
-
+FILLS = re.compile(rf"insert\s+into\s+({NAME})\s*(?:\([^()]*\)\s*)?\(*\s*(?:select|with)\b", re.I)
 Action = Callable[["Session"], str]  # its result is the command tag
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement, as the client wrote it and as PostgreSQL gets it."""
+    """A statement, as the client wrote it and as PostgreSQL gets it.
+
+    Attributes:
+        fills: The table into which a query brings rows: if it has a sort key, the statement depends on that.
+    """
 
     text: str
     sent: str = ""
     action: Action | None = None
     error: RedshiftError | None = None
+    fills: str = ""
 
     def original_position(self, position: int) -> int | None:
         """Where in the client's text the token stands that PostgreSQL points at; none if that is not certain."""
@@ -136,7 +141,10 @@ def translate(text: str, catalogue: Session | None) -> Statement:
         if refusal.position is not None:
             refusal.position += start
         return Statement(text, UNPARSABLE, error=refusal)
-    return Statement(text, planned) if isinstance(planned, str) else Statement(text, action=planned)
+    if not isinstance(planned, str):
+        return Statement(text, action=planned)
+    fills = FILLS.match(planned)
+    return Statement(text, planned, fills=fills[1] if fills else "")
 
 
 def with_quoted_temporary_names(sql: str) -> str:

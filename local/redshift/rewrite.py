@@ -84,11 +84,11 @@ class Rewriter:
 
         So the ranges of blocks, which prune by literals, are narrow also after a statement that brings a year of days.
         """
-        if not isinstance(node.expression, exp.Query):
+        if not isinstance(node.expression, exp.Query) or not self.catalogue:  # it is asked for tables with a sort key
             return
         table = name_in_catalogue(node.find(exp.Table))
-        keys = self.asked().sort_key(table)
-        names = [column.name.lower() for column in node.this.expressions] or self.asked().columns(table)
+        keys = self.catalogue.sort_key(table)
+        names = [column.name.lower() for column in node.this.expressions] or self.catalogue.columns(table)
         positions = [str(names.index(key) + 1) for key in keys if key in names]
         query = node.expression.unnest()
         if positions and not any(query.args.get(clause) for clause in ("order", "limit", "offset")):

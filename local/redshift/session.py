@@ -73,7 +73,8 @@ class Session:
         """One message of the extended protocol."""
         if kind == b"P":
             name, text, types = body.split(b"\0", 2)
-            if not independent(text.decode()):
+            known = independent(text.decode())
+            if not known or known.fills:
                 self.finish_batch(b"H")  # the catalogue is asked by the same connection
                 if self.skip_to_sync:
                     return
@@ -110,7 +111,10 @@ class Session:
 
     def translated(self, text: str) -> Statement:
         """The statement for PostgreSQL; where it depends on the catalogue, PostgreSQL is asked."""
-        return independent(text) or translate(text, self)
+        statement = independent(text)
+        if statement and not (statement.fills and self.sort_key(statement.fills)):
+            return statement
+        return translate(text, self)
 
     def columns(self, relation: str) -> list[str]:
         """The column names of a table or view, empty when there is none of that name."""
@@ -133,8 +137,8 @@ class Session:
     def simple_query(self, text: str) -> None:
         """The simple protocol: any number of statements in one message."""
         parts = split(text)
-        known = [statement for statement in map(independent, parts) if statement and not statement.action]
-        if len(known) == len(parts) and not any(statement.error for statement in known):
+        known = [statement for statement in map(independent, parts) if statement]
+        if len(known) == len(parts) and not any(it.action or it.error or it.fills for it in known):
             statements = iter([Statement(text, ";".join(statement.sent for statement in known))])
         else:
             statements = map(self.translated, parts)  # each when those before it have run

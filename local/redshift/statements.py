@@ -35,11 +35,6 @@ def passed(body: str) -> str:
     return body
 
 
-def query(body: str) -> Query:
-    """A query, a change of rows, or a table."""
-    return Query(body)
-
-
 def create_view(body: str) -> Query | Action:
     """CREATE VIEW, bound or late-binding."""
     found = CREATE_VIEW.fullmatch(body)
@@ -254,7 +249,7 @@ REPLACED = [
 STATEMENTS = [
     (re.compile(rf"(?:{words})(?!\w)", re.I), handle)
     for words, handle in [
-        (r"\(*\s*(?:select|with|insert|update|delete|merge)|create\s+(?:local\s+)?(?:temp(?:orary)?\s+)?table", query),
+        (r"\(*\s*(?:select|with|insert|update|delete|merge)|create\s+(?:local\s+)?(?:temp(?:orary)?\s+)?table", Query),
         (r"begin|start\s+transaction", begin),
         (r"commit|end|rollback|abort|lock|comment\s+on|fetch|close|deallocate|execute", passed),
         (r"create\s+(?:or\s+replace\s+)?view", create_view),
