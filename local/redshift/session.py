@@ -112,9 +112,12 @@ class Session:
     def translated(self, text: str) -> Statement:
         """The statement for PostgreSQL; where it depends on the catalogue, PostgreSQL is asked."""
         statement = independent(text)
-        if statement and not (statement.fills and self.sort_key(statement.fills)):
-            return statement
-        return translate(text, self)
+        try:
+            if not statement or (statement.fills and self.sort_key(statement.fills)):
+                return translate(text, self)
+        except RedshiftError as error:  # the transaction has failed before, for instance
+            return Statement(text, UNPARSABLE, error=error)
+        return statement
 
     def columns(self, relation: str) -> list[str]:
         """The column names of a table or view, empty when there is none of that name."""

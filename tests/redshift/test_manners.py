@@ -132,8 +132,9 @@ def test_an_error_in_a_transaction_fails_it(connect) -> None:
     session = connect(autocommit=False)
     with pytest.raises(Refused, match="frame clause"):
         session("select sum(x) over (order by x) from (select 1 as x) y")
-    with pytest.raises(Refused, match="aborted"):
-        session("select 1")
+    for statement in ("select 1", "insert into nowhere select 1", "select relname as a, a || '' as b from pg_class"):
+        with pytest.raises(Refused, match="aborted"):
+            session(statement)
     session.connection.rollback()
     assert session("select 1") == [(1,)]
     session.connection.close()
