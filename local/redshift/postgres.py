@@ -148,6 +148,6 @@ class Postgres:
             number = int(lock.read_text().split()[0])
             if str(self.cluster) in psutil.Process(number).cmdline():  # the number may be another program's by now
                 self._run("pg_ctl", "stop", "-D", str(self.cluster), "-m", mode)
-        except (FileNotFoundError, IndexError, psutil.NoSuchProcess):
-            pass  # nobody has it
+        except (FileNotFoundError, IndexError, psutil.Error):
+            pass  # nobody has it, or another user's program has the number
         lock.unlink(missing_ok=True)
