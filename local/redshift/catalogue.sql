@@ -3,10 +3,12 @@ set search_path = pg_catalog, pg_postgres;
 
 -- What a table was created with: PostgreSQL has no place for it.
 create table pg_redshift.table_attributes (table_id oid primary key, attributes pg_postgres.jsonb not null);
-create sequence pg_redshift.query_id;
+create sequence pg_redshift.view_id;  -- of late-binding views
+create sequence pg_redshift.copy_id;
+create sequence pg_redshift.copy_count minvalue 0;
 grant usage, create on schema pg_redshift to public;  -- late-binding views are functions there
 grant select on all tables in schema pg_redshift to public;
-grant usage on sequence pg_redshift.query_id to public;
+grant usage, update on all sequences in schema pg_redshift to public;
 
 create function pg_redshift.set_attributes(id regclass, given pg_postgres.jsonb) returns void language sql security definer
   set search_path = pg_catalog, pg_postgres as $$
@@ -79,6 +81,17 @@ create event trigger after_ddl on ddl_command_end
   when tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
   execute function pg_redshift.after_ddl();
 
+-- The log of the loads, which is not transactional; see load.py
+create function pg_redshift.load_log(kind text) returns setof pg_postgres.json stable security definer language sql as $$
+  select line::pg_postgres.json from pg_postgres.regexp_split_to_table(
+    pg_postgres.pg_read_file(current_setting('data_directory') || '/../load_log/' || kind, true), e'\n') line where line <> '' $$;
+create function pg_redshift.last(sequence regclass, otherwise bigint) returns bigint volatile language plpgsql as $$ begin
+  return pg_postgres.currval(sequence);
+exception when object_not_in_prerequisite_state then  -- no COPY in this session
+  return otherwise;
+end $$;
+create function pg_last_copy_id() returns bigint volatile return pg_redshift.last('pg_redshift.copy_id', -1);
+create function pg_last_copy_count() returns bigint volatile return pg_redshift.last('pg_redshift.copy_count', 0);
 create view sys_load_error_detail as
 select x.* from pg_redshift.load_log('load_error_detail') line, json_to_record(line) as x(user_id int, query_id bigint,
   transaction_id bigint, session_id int, database_name varchar, table_id int, start_time timestamp, file_name varchar,

@@ -8,17 +8,19 @@ from sqlglot.tokens import Token, TokenType
 
 from .errors import SYNTAX_ERROR, RedshiftError, missing, syntax_error
 from .grammar import tokenize
+from .words import words
 
 MAXERROR_LIMIT = 100_000
-FLAGS = (
-    "MANIFEST CSV GZIP BZIP2 ACCEPTINVCHARS ACCEPTANYDATE BLANKSASNULL EMPTYASNULL EXPLICIT_IDS FILLRECORD "
-    "IGNOREALLERRORS IGNOREBLANKLINES NOLOAD ROUNDEC TRIMBLANKS TRUNCATECOLUMNS COMPUPDATE STATUPDATE"
-).split()
-VALUES = (
-    "IAM_ROLE CREDENTIALS ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN DELIMITER QUOTE DATEFORMAT TIMEFORMAT "
-    "NULL ENCODING IGNOREHEADER MAXERROR REGION COMPROWS READRATIO"
-).split()
-NOT_HERE = "AVRO ENCRYPTED ESCAPE FIXEDWIDTH JSON LZOP ORC PARQUET REMOVEQUOTES SHAPEFILE SSH ZSTD EMR".split()
+SWITCHES = ("ON", "OFF", "TRUE", "FALSE", "PRESET")
+OPTIONS = dict(line.split() for line in words("copy_options"))
+# Python's names of the encodings: copy-parameters-data-conversion.html
+ENCODINGS = {
+    "UTF8": "utf-8",
+    "UTF16": "utf-16",
+    "UTF16LE": "utf-16-le",
+    "UTF16BE": "utf-16-be",
+    "ISO88591": "iso-8859-1",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Copy:
     def errors_allowed(self) -> float:
         """The number of errors at which the load fails: 0 and 1 are the same (copy-parameters-data-load.html)."""
         return float("inf") if "IGNOREALLERRORS" in self.options else max(1, self.number("MAXERROR"))
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of the files."""
+        return self.options.get("ENCODING", "UTF8").upper()
 
     @property
     def delimiter(self) -> str:
@@ -67,6 +74,8 @@ def parse(sql: str) -> Copy:
         raise RedshiftError(f"MAXERROR must be between 0 and {MAXERROR_LIMIT}", "22023")
     if "MAXERROR" in command.options and "IGNOREALLERRORS" in command.options:
         raise RedshiftError("MAXERROR and IGNOREALLERRORS cannot be specified together", SYNTAX_ERROR)
+    if command.encoding not in ENCODINGS:
+        raise RedshiftError(f"ENCODING {command.encoding} is not one of {', '.join(ENCODINGS)}", "22023")
     return command
 
 
@@ -77,15 +86,15 @@ def read_options(tokens: list[Token]) -> dict[str, str]:
     while tokens:
         token, *tokens = tokens
         word = token.text.upper()
-        if word in NOT_HERE:
+        kind = OPTIONS.get(word)
+        if kind == "absent":
             raise missing(f"COPY ... {word}", token.start + 1)
-        if word not in FLAGS and word not in VALUES:
+        if not kind:
             raise syntax_error(token)
-        takes = word in VALUES
-        if tokens and word in ("COMPUPDATE", "STATUPDATE"):
-            takes = tokens[0].text.upper() in ("ON", "OFF", "TRUE", "FALSE", "PRESET")
-        elif tokens and word in ("NOLOAD", "ACCEPTINVCHARS"):
-            takes = tokens[0].token_type in (TokenType.STRING, TokenType.NUMBER)
+        takes = kind == "value"
+        if kind == "optional" and tokens:
+            following = tokens[0]
+            takes = following.token_type in (TokenType.STRING, TokenType.NUMBER) or following.text.upper() in SWITCHES
         if takes and not tokens:
             raise syntax_error()
         options[word] = tokens.pop(0).text if takes else ""

@@ -1,111 +1,44 @@
-"""CREATE TABLE and ALTER TABLE: what Redshift adds is taken out of the text and kept as attributes of the table."""
+"""CREATE TABLE and ALTER TABLE: what Redshift adds is taken out of the tree and kept as attributes of the table."""
 
 from __future__ import annotations
 
 import json
 import re
-from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
-from sqlglot.errors import ParseError
-from sqlglot.tokens import Token, TokenType
 
-from . import refusals
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, syntax_error
-from .grammar import nodes_of, read, tokenize, write
-from .rewrite import Rewriter
+from .grammar import name_in_catalogue, name_of, read, tokenize, write
 from .words import NAME
 
-TABLE_HEAD = re.compile(
-    r"create\s+(?:local\s+)?(?P<temporary>temp(?:orary)?\s+)?table\s+(?P<exists>if\s+not\s+exists\s+)?"
-    rf"(?P<name>{NAME})\s*",
-    re.I,
-)
+if TYPE_CHECKING:
+    from .rewrite import Rewriter
+
 # The constraints of a column that PostgreSQL has too; keys are information, and an encoding has no meaning here
 KEPT_CONSTRAINTS = (exp.DefaultColumnConstraint, exp.GeneratedAsIdentityColumnConstraint, exp.NotNullColumnConstraint)
 LEFT_OUT = (exp.CollateColumnConstraint, exp.Reference, exp.UniqueColumnConstraint)
-# One attribute of a table, each word at the end of a line; in ALTER TABLE the distribution key has no parentheses
-ATTRIBUTE = re.compile(
-    r"(?:backup|encode)\n.*\n|diststyle\n(?P<diststyle>auto|even|key|all)\n|(?P<sort_style>compound|interleaved)\n"
-    r"|distkey\n(?:\(\n)?(?P<distkey>[^()\n]+)\n(?:\)\n)?"
-    r"|(?P<sortkey>sortkey)\n(?:auto|none|\(\n(?P<sort_columns>[^)]+)\))\n",
-    re.I,
-)
+WITHOUT_EFFECT = (exp.BackupProperty, exp.EncodeProperty, exp.TemporaryProperty)
+STYLES = ("AUTO", "EVEN", "KEY", "ALL")
 # c_Compression_encodings.html
 NUMERIC_ENCODINGS = set("az64 delta delta32k mostly8 mostly16 mostly32".split())
 ENCODINGS = NUMERIC_ENCODINGS | set("auto bytedict lzo raw runlength text255 text32k zstd".split())
-# The types of the catalogue, and intervals of no kind: the leader node has them, and no table
-LEADER_TYPES = set("aclitem cid interval name oid oidvector regclass regproc regtype tid unknown xid".split())
-LIST_HEAD = "create table pg_catalog.made "  # no table of a user: the leader node computes a default
-
-
-def depths(tokens: list[Token]) -> list[int]:
-    """How many parentheses are open after each token."""
-    return list(accumulate((t.token_type == TokenType.L_PAREN) - (t.token_type == TokenType.R_PAREN) for t in tokens))
-
-
-def parts_of(tokens: list[Token]) -> list[list[Token]]:
-    """Tokens cut at the commas that stand in no parentheses."""
-    parts: list[list[Token]] = [[]]
-    for token, depth in zip(tokens, depths(tokens), strict=True):
-        if token.token_type == TokenType.COMMA and depth == 0:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
+ALTERED_ENCODING = re.compile(rf",?\s*\balter\s+(?:column\s+)?({NAME})\s+encode\s+(\w+)", re.I)
 
 
 class Table:
-    """A CREATE TABLE statement being read."""
+    """What a statement says of a table beside its columns.
 
-    def __init__(self, sql: str) -> None:
-        self.sql = sql
-        self.given: dict[str, Any] = {}  # diststyle, distkey, sortkey, sort_style, encodings
-        self.like: str | None = None
+    Attributes:
+        given: diststyle, distkey, sortkey, sort_style, encodings.
+        primary_key: Names of columns.
+        names: Those of all columns.
+    """
+
+    def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
         self.primary_key: set[str] = set()
         self.names: set[str] = set()
-
-    def columns(self, sql: str) -> str:
-        """A list of columns and constraints, in its parentheses, as PostgreSQL's; keys are information to the planner.
-
-        Raises:
-            RedshiftError: Something in it is not Redshift's, or not in this stand-in.
-        """
-        try:
-            items = self.items(sql)
-        except RedshiftError as error:
-            if error.position is not None:
-                error.position += self.sql.find(sql) - len(LIST_HEAD)
-            raise
-        columns = [item for item in items if isinstance(item, exp.ColumnDef)]
-        for item in items:
-            keys = item.find_all(exp.PrimaryKey)
-            self.primary_key |= {name.name.lower() for key in keys for name in key.find_all(exp.Identifier)}
-            if isinstance(item, exp.LikeProperty):
-                self.like = write(item.this)
-        for column in columns:
-            self.column(column)
-        kept = [item for item in items if isinstance(item, exp.ColumnDef | exp.Identifier | exp.LikeProperty)]
-        return f"({', '.join(write(item) for item in kept)})"
-
-    def items(self, sql: str) -> list[exp.Expression]:
-        """What stands in a list of columns, checked and rewritten as in any statement."""
-        text = LIST_HEAD + sql
-        try:
-            tokens = tokenize(text)
-            refusals.check_tokens(tokens)
-            tree = read(tokens, text)
-        except ParseError as error:
-            raise syntax_error(error.errors[0]["highlight"]) from error
-        for column in tree.find_all(exp.ColumnDef):
-            kind = write(column.kind).strip('"') if column.kind else ""
-            if "[" in kind or kind in LEADER_TYPES:
-                raise RedshiftError(f'Column "{column.name}" has unsupported type "{kind}".', NOT_SUPPORTED)
-        nodes = nodes_of(tree)
-        refusals.check(tree, nodes)
-        Rewriter(tree, None).run(nodes)
-        return tree.this.expressions
 
     def column(self, column: exp.ColumnDef) -> None:
         """Takes out of a column's definition what PostgreSQL does not know."""
@@ -143,31 +76,18 @@ class Table:
             names = self.given.setdefault("encodings", {})
             names[column.lower()] = "none" if encoding.lower() == "raw" else encoding.lower()
 
-    def attributes(self, tokens: list[Token]) -> None:
-        """What follows the columns: BACKUP, DISTSTYLE, DISTKEY, SORTKEY, ENCODE AUTO."""
-        text, at = "".join(f"{token.text}\n" for token in tokens), 0
-        while at < len(text):
-            found = ATTRIBUTE.match(text, at)
-            if not found:
-                raise syntax_error(tokens[text.count("\n", 0, at)])
-            at = found.end()
-            if found["diststyle"]:
-                self.given["diststyle"] = found["diststyle"].upper()
-            elif found["distkey"]:
-                self.given |= {"diststyle": "KEY", "distkey": found["distkey"].lower()}
-            elif found["sort_style"]:
-                self.given["sort_style"] = found["sort_style"].upper()
-            elif found["sortkey"]:
-                self.given["sortkey"] = re.findall(r"[^\n,]+", (found["sort_columns"] or "").lower())
-
-    def order(self) -> str:
-        """A compound sort key as ORDER BY has it; empty for any other table."""
-        names = self.given.get("sortkey", []) if self.given.get("sort_style") != "INTERLEAVED" else []
-        return ", ".join(f'"{name}"' for name in names)
-
-    def comment(self, **more: str | None) -> str:
-        """The attributes, and the number of the table that this one is LIKE, for the event trigger of catalogue.sql."""
-        return f" /*redshift {self.as_json(**more)}*/"
+    def attribute(self, node: exp.Expression) -> None:
+        """One property of a table: BACKUP, DISTSTYLE, DISTKEY, SORTKEY, ENCODE AUTO."""
+        match node:
+            case exp.DistStyleProperty() if node.name.upper() in STYLES:
+                self.given["diststyle"] = node.name.upper()
+            case exp.DistKeyProperty():
+                self.given |= {"diststyle": "KEY", "distkey": node.name.lower()}
+            case exp.SortKeyProperty():
+                self.given["sortkey"] = [name.name.lower() for name in node.this]
+                self.given["sort_style"] = "COMPOUND" if node.args["compound"] else "INTERLEAVED"
+            case _ if not isinstance(node, WITHOUT_EFFECT):
+                raise syntax_error(re.match(r"\w*", write(node))[0].lower())  # type: ignore[index]
 
     def as_json(self, **more: str | None) -> str:
         """The attributes that were given; each replaces what the table had."""
@@ -177,40 +97,65 @@ class Table:
         return json.dumps(({"sort_style": "COMPOUND"} if given.get("sortkey") else {}) | given)
 
 
-def create_table(sql: str) -> tuple[str, int | None, Table]:
-    """Reads CREATE TABLE.
-
-    Returns:
-        PostgreSQL's text up to the query of CREATE TABLE AS, where in `sql` that query starts (none if there is
-        none), and the table.
-    """
-    head = TABLE_HEAD.match(sql)
-    if not head:
-        raise syntax_error()
-    table = Table(sql)
-    tokens = [token for token in tokenize(sql) if token.start >= head.end()]
-    columns = ""
-    if tokens and tokens[0].token_type == TokenType.L_PAREN and not starts_query(tokens[1:]):
-        if 0 not in depths(tokens):
-            raise syntax_error()
-        end = depths(tokens).index(0)
-        columns = table.columns(sql[tokens[0].start : tokens[end].end + 1])
-        tokens = tokens[end + 1 :]
-    query = next((i for i, token in enumerate(tokens) if token.token_type == TokenType.ALIAS), None)
-    table.attributes(tokens[:query])
+def create(rewriter: Rewriter, node: exp.Create) -> None:
+    """CREATE TABLE, with and without a query."""
+    if node.expression and node.args.get("exists"):
+        raise syntax_error("as")
+    if isinstance(node.expression, exp.Table):  # VALUES, read as a function
+        raise syntax_error(name_of(node.expression.this))
+    table, more = Table(), {}
+    items = node.this.expressions if isinstance(node.this, exp.Schema) else []
+    properties = node.args["properties"].expressions if node.args.get("properties") else []
+    for key in [key for item in items for key in item.find_all(exp.PrimaryKey)]:
+        table.primary_key |= {name.name.lower() for name in key.find_all(exp.Identifier)}
+    for item in items:
+        if isinstance(item, exp.ColumnDef):
+            table.column(item)
+        elif isinstance(item, exp.LikeProperty):
+            more["like"] = rewriter.asked().table_id(name_in_catalogue(item.this))
+    if items:  # the rest are keys, which are information
+        kept = [item for item in items if isinstance(item, exp.ColumnDef | exp.Identifier | exp.LikeProperty)]
+        node.this.set("expressions", kept)
+    for item in properties:
+        table.attribute(item)
     distkey = table.given.get("distkey")
     if table.names and distkey and distkey not in table.names:
         raise RedshiftError(f'column "{distkey}" does not exist', "42703")
-    name = head["name"].lower()
-    temporary = head["temporary"] or '"#' in name
-    text = f"create {'temporary ' if temporary else ''}table {head['exists'] or ''}{name}"
-    if head["exists"] and query is not None:
-        raise syntax_error(tokens[query])
-    if columns or query is None:
-        text += columns or " ()"
-    return text, None if query is None else tokens[query].end + 1, table
+    temporary = any(isinstance(item, exp.TemporaryProperty) for item in properties)
+    temporary |= node.find(exp.Table).name.startswith("#")
+    node.set("properties", exp.Properties(expressions=[exp.TemporaryProperty()] if temporary else []))
+    sort_key = table.given.get("sortkey")
+    if node.expression and sort_key and table.given["sort_style"] == "COMPOUND":
+        alias = exp.TableAlias(this=exp.to_identifier("unsorted"), columns=items)
+        rows = exp.Subquery(this=node.expression, alias=alias)
+        order = [exp.column(name, quoted=True) for name in sort_key]
+        node.set("expression", exp.select("*").from_(rows).order_by(*order))
+    rewriter.keep_attributes(table.as_json(**more))
 
 
-def starts_query(tokens: list[Token]) -> bool:
-    """Whether what follows a parenthesis is a query and no column."""
-    return bool(tokens) and tokens[0].token_type in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN)
+def add_column(rewriter: Rewriter, node: exp.Alter) -> None:
+    """ALTER TABLE ... ADD COLUMN."""
+    column, *others = node.args["actions"]
+    if others:
+        raise syntax_error(",")
+    table = Table()
+    table.column(column)
+    kinds = {type(constraint.kind) for constraint in column.constraints}
+    if exp.GeneratedAsIdentityColumnConstraint in kinds:
+        raise RedshiftError("an identity column cannot be added to a table", NOT_SUPPORTED)
+    if exp.NotNullColumnConstraint in kinds and exp.DefaultColumnConstraint not in kinds:
+        message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression"
+        raise RedshiftError(message, NOT_SUPPORTED)
+    rewriter.keep_attributes(table.as_json())
+
+
+def altered(changes: str) -> str:
+    """The attributes that ALTER ... gives a table, one or several at once."""
+    table = Table()
+    for column, encoding in ALTERED_ENCODING.findall(changes):
+        table.encode(column.strip('"'), encoding)
+    attributes = re.sub(r",?\s*\balter\s", " ", ALTERED_ENCODING.sub("", changes), flags=re.I)
+    sql = f"create table altered (a int) {attributes}"
+    for item in read(tokenize(sql), sql).args["properties"].expressions if attributes.strip() else []:
+        table.attribute(item)
+    return table.as_json()

@@ -19,7 +19,8 @@ from sqlglot.tokens import TokenType
 from . import refusals
 from .errors import RedshiftError, for_client
 from .grammar import nodes_of, read, tokenize, write
-from .rewrite import REWRITTEN_WORDS, Columns, NeedsCatalogueError, Rewriter
+from .rewrite import REWRITTEN_WORDS, NeedsCatalogueError, Rewriter
+from .words import NAME
 
 if TYPE_CHECKING:
     from .session import Session
@@ -29,17 +30,23 @@ REMOVE_DUPLICATES = re.compile(
     r"merge\s+into\s+(\S+)\s+using\s+(\S+(?:\s+(?:as\s+)?\w+)?)\s+on\s+(.*?)\s+remove\s+duplicates\s*", re.I | re.S
 )
 LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.S)
+FILLS = re.compile(rf"insert\s+into\s+({NAME})\s*(?:\([^()]*\)\s*)?\(*\s*(?:select|with)\b", re.I)
+Action = Callable[["Session"], str]  # its result is the command tag
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement, as the client wrote it and as PostgreSQL gets it."""
+    """A statement, as the client wrote it and as PostgreSQL gets it.
+
+    Attributes:
+        fills: The table into which a query brings rows: if it has a sort key, the statement depends on that.
+    """
 
     text: str
-    sent: str
-    action: Callable[[Session], str] | None = None
+    sent: str = ""
+    action: Action | None = None
     error: RedshiftError | None = None
-    resolve: Callable[[Session], Statement] | None = None
+    fills: str = ""
 
     def original_position(self, position: int) -> int | None:
         """Where in the client's text the token stands that PostgreSQL points at; none if that is not certain."""
@@ -56,6 +63,31 @@ class Statement:
         return original[sent.index(position - 1)] + 1
 
 
+@dataclass(frozen=True)
+class Query:
+    """A statement that has a query in it; what does not differ is left as the client wrote it.
+
+    Attributes:
+        sql: The query.
+        before: PostgreSQL's text of what stands before it.
+        after: What to append.
+    """
+
+    sql: str
+    before: str = ""
+    after: str = ""
+
+    def written(self, body: str, catalogue: Session | None) -> str:
+        """PostgreSQL's text of the statement `body`."""
+        try:
+            sql = rewritten(self.sql, catalogue)
+        except RedshiftError as error:
+            if error.position is not None:
+                error.position += max(body.find(self.sql), 0)
+            raise
+        return self.before + sql + (self.after and "\n" + self.after)  # the query can end in a comment
+
+
 def split(text: str) -> list[str]:
     """The statements of a text, cut at the semicolons that stand in no literal, identifier or comment."""
     if ";" not in text:
@@ -70,74 +102,66 @@ def split(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def translate(text: str) -> Statement:
-    """What becomes of a statement."""
+def independent(text: str) -> Statement | None:
+    """What becomes of a statement, whatever tables there are; none if it depends on them."""
     try:
-        return _translate(text)
-    except Exception as error:  # a refusal, or a fault of ours or of sqlglot's
-        return Statement(text, UNPARSABLE, error=for_client(error))
+        return translate(text, None)
+    except NeedsCatalogueError:
+        return None
 
 
-def _translate(text: str) -> Statement:
-    body = text.strip().rstrip(";").rstrip()
-    start = LEADING.match(body)
-    body = body[start.end() :] if start else body
-    if not body:
-        return Statement(text, "")
-    if "#" in body:  # the name of a temporary table can start with it, which PostgreSQL wants in quotes
-        for token in reversed(tokenize(body)):
-            if token.token_type == TokenType.VAR and re.match(r"#\w", token.text):
-                body = f'{body[: token.start]}"{token.text.lower()}"{body[token.end + 1 :]}'
-    from .statements import STATEMENTS  # they are made of what stands here
-
-    for pattern, handle in STATEMENTS:
-        if pattern.match(body):
-            return handle(text, body)
-    return Statement(text, text)  # no statement: PostgreSQL says at which word
-
-
-def passed(text: str, body: str) -> Statement:
-    """The same to PostgreSQL as to Redshift."""
-    return Statement(text, body)
-
-
-def query(text: str, body: str) -> Statement:
-    """A query or a change of rows."""
-    body = re.sub(r"^delete\s+(?!from\b)", "delete from ", body, flags=re.I)
-    return around(text, "", body)
-
-
-def around(text: str, before: str, sql: str, after: str = "") -> Statement:
-    """A statement that has a query in it; what does not differ is left as the client wrote it.
+def translate(text: str, catalogue: Session | None) -> Statement:
+    """What becomes of a statement.
 
     Args:
-        text: The statement as it came.
-        before: PostgreSQL's text of what stands before the query.
-        sql: The query, as it stands at the end of `text` or in it.
-        after: What to append.
+        text: As the client wrote it.
+        catalogue: Who can be asked for the columns of tables.
+
+    Raises:
+        NeedsCatalogueError: It depends on them, and `catalogue` is none.
     """
-    after = after and "\n" + after  # the query can end in a comment
+    from .statements import plan  # its plans are made of what stands here
 
-    def build(columns: Columns | None) -> Statement:
-        try:
-            return Statement(text, before + rewritten(sql, columns) + after)
-        except RedshiftError as error:
-            if error.position is not None:
-                error.position += max(text.find(sql), 0)
-            return Statement(text, UNPARSABLE, error=error)
-
+    leading = LEADING.match(text)
+    start = leading.end() if leading else 0
+    body = text[start:].rstrip().rstrip(";").rstrip()
     try:
-        return build(None)
+        planned = plan(with_quoted_temporary_names(body))
+        if isinstance(planned, Query):
+            planned = planned.written(body, catalogue)
     except NeedsCatalogueError:
-        return Statement(text, before + sql + after, resolve=lambda session: build(session.columns))
+        raise
+    except TokenError:
+        return Statement(text, body)  # PostgreSQL says what is wrong with it
+    except ParseError:
+        # PostgreSQL finds the wrong word, or it reads what we cannot read: then it meets the word that we append
+        return Statement(text, f"{body}\n;{UNPARSABLE}")
+    except Exception as error:  # a refusal, or a fault of ours or of sqlglot's
+        refusal = for_client(error)
+        if refusal.position is not None:
+            refusal.position += start
+        return Statement(text, UNPARSABLE, error=refusal)
+    if not isinstance(planned, str):
+        return Statement(text, action=planned)
+    fills = FILLS.match(planned)
+    return Statement(text, planned, fills=fills[1] if fills else "")
 
 
-def rewritten(sql: str, columns: Columns | None) -> str:
+def with_quoted_temporary_names(sql: str) -> str:
+    """The name of a temporary table can start with #, which PostgreSQL wants in quotes."""
+    for token in reversed(tokenize(sql)) if "#" in sql else []:
+        if token.token_type == TokenType.VAR and re.match(r"#\w", token.text):
+            sql = f'{sql[: token.start]}"{token.text.lower()}"{sql[token.end + 1 :]}'
+    return sql
+
+
+def rewritten(sql: str, catalogue: Session | None) -> str:
     """PostgreSQL's text of a query.
 
     Raises:
         RedshiftError: Redshift would refuse it.
-        NeedsCatalogueError: The rewriting depends on the columns of a table, and `columns` is none.
+        SqlglotError: It cannot be read.
+        NeedsCatalogueError: The rewriting depends on the columns of a table, and `catalogue` is none.
     """
     if merge := REMOVE_DUPLICATES.fullmatch(sql):
         target, source, condition = merge.groups()
@@ -145,19 +169,13 @@ def rewritten(sql: str, columns: Columns | None) -> str:
             f"with removed as (delete from {target} using {source} where {condition})"
             f" insert into {target} select distinct * from {source}"
         )
-    try:
-        tokens = tokenize(sql)
-        refusals.check_tokens(tokens)
-        tree = read(tokens, sql)
-    except TokenError:
-        return sql  # PostgreSQL says what is wrong with it
-    except ParseError:
-        # PostgreSQL finds the wrong word, or it reads what we cannot read: then it meets the word that we append
-        return f"{sql}\n;{UNPARSABLE}"
+    tokens = tokenize(sql)
+    refusals.check_tokens(tokens)
+    tree = read(tokens, sql)
     nodes = nodes_of(tree)
     refusals.check(tree, nodes)
-    rewriter = Rewriter(tree, columns)
+    rewriter = Rewriter(tree, catalogue)
     tree = rewriter.run(nodes)
     if not rewriter.changed and not any(token.text.upper() in REWRITTEN_WORDS for token in tokens):
         return sql
-    return write(tree)
+    return write(tree) + rewriter.attributes

@@ -9,8 +9,9 @@ grant usage on schema pg_postgres, pg_redshift to public;
 update pg_proc set pronamespace = 'pg_postgres'::regnamespace
 where pronamespace = 'pg_catalog'::regnamespace and (proname not in (select name from pg_redshift.functions)
   or proname in ('cbrt', 'concat', 'json_array_length', 'json_extract_path_text', 'json_typeof', 'quote_literal', 'regexp_count',
-    'regexp_instr', 'regexp_replace', 'regexp_substr', 'split_part', 'to_char', 'to_date', 'to_timestamp', 'version')
+    'regexp_instr', 'regexp_replace', 'regexp_substr', 'split_part', 'to_date', 'to_timestamp', 'version')
   or proname = 'avg' and proargtypes[0] in (20, 21, 23, 1700)
+  or proname = 'to_char' and proargtypes[0] not in (1184, 1186)
   or proname = 'date_trunc' and pronargs = 3 or proname = 'random' and pronargs = 2
   or proname = 'sum' and proargtypes[0] in (20, 700)
   -- These have double precision as their result, whatever their argument is
@@ -27,12 +28,13 @@ create function pg_redshift.fail(code text, message text) returns text stable la
   as $$ begin raise exception using errcode = code, message = message; end $$;
 
 -- VARCHAR(n) and CHAR(n) hold n bytes (r_Character_types.html): a cast cuts, an assignment refuses
-create function pg_redshift.to_bytes(value text, modifier int, is_explicit bool) returns text immutable strict parallel safe
-  language plpgsql as $$
+-- (in PL/pgSQL: an SQL function would be inlined, and CREATE TABLE AS would no longer see the width of the cast)
+create function pg_redshift.varchar_bytes(value varchar, modifier int, is_explicit bool) returns varchar
+  immutable strict parallel safe language plpgsql as $$
 declare
   size int := modifier - 4;
 begin
-  if octet_length(value) <= size then
+  if size < 0 or octet_length(value) <= size then
     return value;
   elsif not is_explicit and octet_length(rtrim(value)) > size then
     raise exception using errcode = '22001', message = pg_postgres.format('value too long for type character varying(%s)', size);
@@ -43,73 +45,12 @@ begin
   end loop;
   return value;
 end $$;
--- (in PL/pgSQL: an SQL function would be inlined, and CREATE TABLE AS would no longer see the width of the cast)
-create function pg_redshift.varchar_bytes(value varchar, modifier int, is_explicit bool) returns varchar
-  immutable strict parallel safe language plpgsql as $$ begin
-  if octet_length(value) <= modifier - 4 or modifier < 4 then return value; end if;
-  return pg_redshift.to_bytes(value, modifier, is_explicit)::varchar; end $$;
 update pg_cast set castfunc = 'pg_redshift.varchar_bytes'::regproc where castsource = 1043 and casttarget = 1043;
 
 -- A boolean has no cast to a text
 create function pg_redshift.no_text(bool) returns text stable parallel safe
   return pg_redshift.fail('42846', 'cannot cast type boolean to character varying');
 update pg_cast set castfunc = 'pg_redshift.no_text'::regproc where castsource = 16 and casttarget in (25, 1042, 1043);
-
--- AVG of integers is an integer, and that of decimals has their scale (r_AVG.html)
-create function pg_redshift.avg_result(state int8[]) returns int8 language sql immutable strict parallel safe
-  as $$ select case when $1[1] > 0 then $1[2] / $1[1] end $$;
-create function pg_redshift.avg_add(state int8[], value int8) returns int8[] language plpgsql immutable strict parallel safe
-  as $$ begin return array[state[1] + 1, state[2] + value]; end $$;
-create aggregate avg(int2) (sfunc = int2_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
-create aggregate avg(int4) (sfunc = int4_avg_accum, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
-create aggregate avg(int8) (sfunc = pg_redshift.avg_add, stype = int8[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
-create function pg_redshift.avg_result(state numeric[]) returns numeric language sql immutable strict parallel safe
-  as $$ select case when $1[1] > 0 then trunc($1[2] / $1[1], pg_postgres.scale($1[2])) end $$;
-create function pg_redshift.avg_add(state numeric[], value numeric) returns numeric[] language plpgsql immutable strict
-  parallel safe as $$ begin return array[state[1] + 1, state[2] + value]; end $$;
-create aggregate avg(numeric) (sfunc = pg_redshift.avg_add, stype = numeric[], initcond = '{0,0}', finalfunc = pg_redshift.avg_result);
-
--- SUM of integers is an integer, too (r_SUM.html)
-create aggregate sum(int8) (sfunc = int8pl, stype = int8, combinefunc = int8pl, parallel = safe);
-
--- MEDIAN and PERCENTILE_CONT of integers are decimals (r_MEDIAN.html, r_PERCENTILE_CONT.html); with OVER, too, which
--- PostgreSQL's ordered-set aggregates have not. So ARRAY_AGG collects the values, and these look into them.
-create function pg_redshift.percentile(list numeric[], part float8) returns numeric immutable language sql as $$
-  with sorted as (select pg_postgres.array_agg(x order by x) as v from pg_postgres.unnest($1) x where x is not null),
-    place as (select v, ($2 * (pg_postgres.cardinality(v) - 1))::numeric as at from sorted)
-  select v[floor(at)::int + 1] + (v[ceil(at)::int + 1] - v[floor(at)::int + 1]) * (at - floor(at)) from place $$;
-create function pg_redshift.percentile(int2[], float8) returns numeric immutable return pg_redshift.percentile($1::numeric[], $2);
-create function pg_redshift.percentile(int4[], float8) returns numeric immutable return pg_redshift.percentile($1::numeric[], $2);
-create function pg_redshift.percentile(int8[], float8) returns numeric immutable return pg_redshift.percentile($1::numeric[], $2);
-create function pg_redshift.percentile(float8[], float8) returns float8 immutable language sql
-  as $$ select pg_catalog.percentile_cont($2) within group (order by x) from pg_postgres.unnest($1) x $$;
-create function pg_redshift.percentile(timestamp[], float8) returns timestamp immutable language sql as $$
-  select timestamp 'epoch' + pg_catalog.percentile_cont($2) within group (order by x - timestamp 'epoch')
-  from pg_postgres.unnest($1) x $$;
-create function pg_redshift.percentile(date[], float8) returns date immutable
-  return pg_redshift.percentile($1::timestamp[], $2)::date;
-
-create function pg_redshift.percentile_disc(list anyarray, part float8, is_descending bool) returns anyelement immutable
-  language sql as $$ select case when $3 then (select pg_catalog.percentile_disc($2) within group (order by x desc) from pg_postgres.unnest($1) x)
-    else (select pg_catalog.percentile_disc($2) within group (order by x) from pg_postgres.unnest($1) x) end $$;
-
--- FIRST_VALUE and LAST_VALUE ... IGNORE NULLS: an aggregate that skips nulls, over the same frame
-create function pg_redshift.keep_first(anyelement, anyelement) returns anyelement immutable strict parallel safe
-  language sql as $$ select $1 $$;
-create function pg_redshift.keep_last(anyelement, anyelement) returns anyelement immutable strict parallel safe
-  language sql as $$ select $2 $$;
-create aggregate pg_redshift.first_value(anyelement) (sfunc = pg_redshift.keep_first, stype = anyelement);
-create aggregate pg_redshift.last_value(anyelement) (sfunc = pg_redshift.keep_last, stype = anyelement);
-
--- NTH_VALUE, LAG and LEAD ... IGNORE NULLS: which of the values that are not null, counted from the end if negative
-create function pg_redshift.nth(list anyarray, place int) returns anyelement immutable strict parallel safe language sql
-  as $$ select $1[case when $2 < 0 then pg_postgres.cardinality($1) + 1 + $2 else $2 end] $$;
-
-create function pg_redshift.listagg(list text) returns varchar stable parallel safe language sql as $$
-  select case when octet_length($1) > 65535 then pg_redshift.fail('54000', 'Result size exceeds LISTAGG limit') else $1 end $$;
-create function pg_redshift.listagg(list anyarray, separator text, is_descending bool) returns varchar stable parallel safe
-  language sql as $$ select pg_redshift.listagg(pg_postgres.string_agg(v::text, $2 order by case when $3 then -n else n end))
-    from (select v, row_number() over (order by v) as n from (select distinct v from pg_postgres.unnest($1) v where v::text <> '')) $$;
 
 -- TRY_CAST (r_TRY_CAST.html); the outer cast to the type is written by the dialect
 -- (in PL/pgSQL: an SQL function that is not inlined costs twenty times as much a row; dates and times come first, since
@@ -224,9 +165,7 @@ create function convert_timezone(target text, moment timestamptz) returns timest
 
 -- TO_CHAR names the zone of the session also for a time without one, and the currency symbol is a dollar
 create function to_char(timestamp, text) returns text stable strict parallel safe
-  return pg_postgres.to_char($1 at time zone current_setting('timezone'), $2);
-create function to_char(timestamptz, text) returns text stable strict parallel safe return pg_postgres.to_char($1, $2);
-create function to_char(interval, text) returns text stable strict parallel safe return pg_postgres.to_char($1, $2);
+  return to_char($1 at time zone current_setting('timezone'), $2);
 create function to_char(numeric, text) returns text stable strict parallel safe return pg_postgres.to_char($1,
   case when $2 like '%"%' then $2 else pg_postgres.regexp_replace($2, '(?<!p)l', '"$"', 'gi') end);
 create function to_char(float8, text) returns text stable strict parallel safe return to_char($1::numeric, $2);
@@ -236,27 +175,22 @@ create function to_timestamp(value text, format text, is_strict bool default fal
   language plpgsql as $$
 declare
   places text := replace(upper(format), 'HH24', 'HH');
-  part text;
-  number int;
-  excess interval := '0';
+  fields int[];
 begin
   return pg_postgres.to_timestamp(value, format);
 exception when datetime_field_overflow then
-  if is_strict or places !~ '^(YYYY|MM|DD|HH|MI|SS|[^A-Z])*$' or value !~ '^[^A-Za-z]*$' then
-    raise exception using errcode = '22008', message = 'date/time field '
-      || case when places like '%HH%' then 'time value out of range: ' || substr(value, strpos(places, 'HH')) || '.0'
-        else 'date value out of range: ' || substr(value, strpos(places, 'YYYY'), 4)::int || '-'
-          || substr(value, strpos(places, 'MM'), 2)::int || '-' || substr(value, strpos(places, 'DD'), 2)::int end;
+  if places !~ '^(YYYY|MM|DD|HH|MI|SS|[^A-Z])*$' or value ~ '[A-Za-z]' then
+    raise;
   end if;
-  foreach part in array '{DD,HH,MI,SS}'::text[] loop
-    if strpos(places, part) > 0 then
-      number := substr(value, strpos(places, part), 2);
-      excess := excess + case part when 'DD' then interval '1 day' * (number - 1) when 'HH' then interval '1 hour' * number
-        when 'MI' then interval '1 minute' * number else interval '1 second' * number end;
-      value := pg_postgres.overlay(value, case part when 'DD' then '01' else '00' end, strpos(places, part), 2);
-    end if;
-  end loop;
-  return pg_postgres.to_timestamp(value, format) + excess;
+  fields := array(select coalesce(substr(value, nullif(strpos(places, part), 0), length(part))::int, least)
+    from (values ('YYYY', 1), ('MM', 1), ('DD', 1), ('HH', 0), ('MI', 0), ('SS', 0)) parts(part, least));
+  if is_strict then
+    raise exception using errcode = '22008', message = 'date/time field ' || case when places like '%HH%'
+      then 'time value out of range: ' || substr(value, strpos(places, 'HH')) || '.0'
+      else pg_postgres.format('date value out of range: %s-%s-%s', fields[1], fields[2], fields[3]) end;
+  end if;
+  return pg_postgres.make_timestamptz(fields[1], fields[2], 1, 0, 0, 0)
+    + pg_postgres.make_interval(days => fields[3] - 1, hours => fields[4], mins => fields[5], secs => fields[6]);
 end $$;
 create function to_date(value text, format text, is_strict bool default false) returns date stable strict
   return to_timestamp(value, format, is_strict)::date;
@@ -368,16 +302,6 @@ create function json_array_length(text) returns int immutable strict parallel sa
   as $$ select pg_postgres.json_array_length($1::pg_postgres.json) $$;
 create function json_extract_array_element_text(text, int) returns text immutable strict parallel safe language sql
   as $$ select $1::pg_postgres.json operator(pg_catalog.->>) case when $2 >= 0 then $2 end $$;
-
--- The log of the loads, which is not transactional; see load.py
-create function pg_redshift.load_log(kind text) returns setof pg_postgres.json stable security definer language sql as $$
-  select line::pg_postgres.json from pg_postgres.regexp_split_to_table(
-    pg_postgres.pg_read_file(current_setting('data_directory') || '/../load_log/' || kind, true), e'\n') line where line <> '' $$;
-create function pg_redshift.last_copy(part int, otherwise int) returns bigint volatile security definer language sql as $$
-  select coalesce(split_part(pg_postgres.pg_read_file(
-    current_setting('data_directory') || '/../load_log/session.' || pg_backend_pid(), true), ' ', part)::bigint, otherwise) $$;
-create function pg_last_copy_id() returns bigint volatile return pg_redshift.last_copy(1, -1);
-create function pg_last_copy_count() returns bigint volatile return pg_redshift.last_copy(2, 0);
 
 -- A text or a date is taken for a time where Redshift wants a time.
 -- AS_TIMESTAMP is immutable so that a literal is read once and not for each row.

@@ -40,33 +40,24 @@ EPOCHS = {"epochsecs": datetime.timedelta(seconds=1), "epochmillisecs": datetime
 
 @dataclass(frozen=True)
 class Column:
-    """A column that COPY loads; `kind` is PostgreSQL's name of the type."""
+    """A column that COPY loads.
+
+    Attributes:
+        quoted: The name for a statement.
+        kind: PostgreSQL's name of the type.
+        length: The bytes that a character column holds.
+        scale: The decimals that a numeric column holds.
+        is_text: Whether an empty field is an empty text here; elsewhere it is null.
+    """
 
     name: str
+    quoted: str
     kind: str
-    modifier: int
+    length: int | None
+    scale: int | None
+    is_text: bool
     not_null: bool
     identity: bool
-
-    @property
-    def quoted(self) -> str:
-        """The name for a statement."""
-        return '"' + self.name.replace('"', '""') + '"'
-
-    @property
-    def is_text(self) -> bool:
-        """Whether an empty field is an empty text here; elsewhere it is null."""
-        return self.kind in ("varchar", "bpchar", "text")
-
-    @property
-    def length(self) -> int | None:
-        """The bytes that a character column holds."""
-        return self.modifier - 4 if self.is_text and self.modifier > 4 else None
-
-    @property
-    def scale(self) -> int | None:
-        """The decimals that a numeric column holds."""
-        return (self.modifier - 4) & 0x7FF if self.kind == "numeric" and self.modifier > 4 else None
 
     @property
     def type_name(self) -> str:
@@ -114,24 +105,17 @@ class Lines:
 
     def records(self) -> Iterator[tuple[int, str]]:
         """Each record with the number of its first line; one in quotes can have several lines."""
-        number = self.command.number("IGNOREHEADER")
-        quote = self.quote.encode()
-        is_csv = "CSV" in self.options
-        lines = self.physical_lines()
-        for line in lines:
-            number += 1
-            first = number
-            if is_csv and line.count(quote) % 2:
-                held = [line]
-                size = len(line)
-                for following in lines:
-                    number += 1
-                    held.append(following)
-                    size += len(following)
-                    if following.count(quote) % 2 or size > LONGEST_RECORD:
-                        break
-                line = b"\n".join(held)
-            yield first, line.removesuffix(b"\r").decode("utf-8", "surrogateescape")
+        quote, in_quotes, size = self.quote.encode(), False, 0
+        held: list[bytes] = []
+        for number, line in enumerate(self.physical_lines(), self.command.number("IGNOREHEADER") + 1):
+            held.append(line)
+            size += len(line)
+            in_quotes ^= "CSV" in self.options and line.count(quote) % 2 == 1
+            if not in_quotes or size > LONGEST_RECORD:
+                yield number - len(held) + 1, as_text(held)
+                held, in_quotes, size = [], False, 0
+        if held:
+            yield number - len(held) + 1, as_text(held)
 
     def rows(self) -> Iterator[bytes | LineError]:
         """Each line as a row of PostgreSQL's text format, or why it is refused."""
@@ -262,3 +246,8 @@ class Lines:
             return LineError(line, 1207, message, column, place)
         code, message = INVALID.get(column.kind, (1208, f"Invalid value '{value}' for type {column.kind}"))
         return LineError(line, code, message.replace("{}", value), column)
+
+
+def as_text(lines: list[bytes]) -> str:
+    """The lines of a record; a byte that is not UTF-8 becomes a surrogate."""
+    return b"\n".join(lines).removesuffix(b"\r").decode("utf-8", "surrogateescape")

@@ -16,10 +16,11 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .copy import Copy
+from .copy import ENCODINGS, Copy
 from .errors import INTERNAL_ERROR, UNDEFINED_TABLE, RedshiftError
 from .lines import Column, LineError, Lines
 from .table_statistics import after_load
@@ -49,16 +50,14 @@ class Loader:
         self.lock = threading.Lock()
         self.absent: set[str] = set()  # the functions that Redshift has and this stand-in lacks
         directory.mkdir(exist_ok=True)
-        for session in directory.glob("session.*"):
-            session.unlink()
 
     @functools.cached_property
     def s3(self) -> Any:
-        """The client of the local S3."""
+        """The local S3."""
         import boto3  # half a second to import: at the first COPY, not at every start
         from botocore.config import Config
 
-        return boto3.client(
+        return boto3.resource(
             "s3",
             endpoint_url=self.endpoint,
             region_name=os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
@@ -77,14 +76,10 @@ class Loader:
             RedshiftError: The load failed; the reasons are in the log.
         """
         load = Load(self, session, command)
-        try:
-            with session.together():
-                loaded = load.run()
-                after_load(session, command.table, loaded)
-        except Exception:
-            self.write_session(load.session_id, load.query_id, 0)
-            raise
-        self.write_session(load.session_id, load.query_id, loaded)
+        with session.together():
+            loaded = load.run()
+            after_load(session, command.table, loaded)
+        session.query(f"select pg_postgres.setval('pg_redshift.copy_count', {loaded})")
         session.notice(f"Load into table '{load.name}' completed, {loaded} record(s) loaded successfully.")
         return "COPY"
 
@@ -94,26 +89,27 @@ class Loader:
         with self.lock, (self.directory / kind).open("a", encoding="utf-8") as file:
             file.write(text)
 
-    def write_session(self, session_id: int, query_id: int, count: int) -> None:
-        """Keeps what PG_LAST_COPY_ID and PG_LAST_COPY_COUNT answer in a session."""
-        (self.directory / f"session.{session_id}").write_text(f"{query_id} {count}")
-
-    def forget_session(self, session_id: int) -> None:
-        """Ends what `write_session` kept: a later session can have the same number."""
-        (self.directory / f"session.{session_id}").unlink(missing_ok=True)
+    def object(self, url: str) -> Any:
+        """An object by its address: s3://bucket/key."""
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        return self.s3.ObjectSummary(bucket, key)
 
     def chunks(self, url: str, command: Copy) -> Iterator[bytes]:
-        """The bytes of an object, decompressed and in UTF-8, without its header lines."""
-        bucket, key = split_url(url)
-        body = self.s3.get_object(Bucket=bucket, Key=key)["Body"]
+        """The bytes of an object, decompressed and in UTF-8, without its header lines.
+
+        Raises:
+            UnicodeError: It is in another encoding.
+        """
+        body = self.object(url).get()["Body"]
         if "GZIP" in command.options:
             body = gzip.GzipFile(fileobj=body)
         elif "BZIP2" in command.options:
             body = bz2.BZ2File(body)
         pieces: Iterator[bytes] = iter(lambda: body.read(CHUNK), b"")
-        encoding = command.options.get("ENCODING", "UTF8").upper()
-        if encoding != "UTF8":
-            pieces = (text.encode() for text in codecs.iterdecode(pieces, encoding.replace("UTF16", "UTF-16-")))
+        if command.encoding != "UTF8":
+            texts = codecs.iterdecode(pieces, ENCODINGS[command.encoding])
+            start = next(texts, "").removeprefix("\ufeff")  # a byte order mark
+            pieces = (text.encode() for text in chain([start], texts))
         to_skip = command.number("IGNOREHEADER")
         for piece in pieces:
             while to_skip and piece:
@@ -124,53 +120,48 @@ class Loader:
                 yield piece
 
     def sources(self, command: Copy) -> list[dict[str, Any]]:
-        """The objects to load: url, size in bytes, ETag.
+        """The objects to load as SYS_LOAD_DETAIL shows them.
 
         Raises:
             RedshiftError: A mandatory object, the manifest, or every object is absent.
         """
-        bucket, key = split_url(command.source)
-        if "MANIFEST" not in command.options:
-            pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-            entries = [entry for page in pages for entry in page.get("Contents", [])]
-            found = [source(f"s3://{bucket}/{entry['Key']}", entry["Size"], entry) for entry in entries]
-            if not found:
-                raise RedshiftError(f"The specified S3 prefix '{key}' does not exist", INTERNAL_ERROR)
-            return found
+        source = self.object(command.source)
+        if "MANIFEST" in command.options:
+            found = self.in_manifest(source)
+        elif not (found := list(source.Bucket().objects.filter(Prefix=source.key))):
+            raise RedshiftError(f"The specified S3 prefix '{source.key}' does not exist", INTERNAL_ERROR)
+        return [
+            {
+                "file_name": f"s3://{item.bucket_name}/{item.key}",
+                "bytes_scanned": item.size,
+                "file_etag": item.e_tag.strip('"'),
+                "file_last_modified": item.last_modified.replace(tzinfo=None),
+            }
+            for item in found
+        ]
+
+    def in_manifest(self, manifest: Any) -> list[Any]:
+        """The objects that a manifest names and that are there."""
+        absent = self.s3.meta.client.exceptions.ClientError
         try:
-            text = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except self.s3.exceptions.ClientError as error:
-            raise RedshiftError(f"Problem reading manifest file - {exception_text(error)}", INTERNAL_ERROR) from error
-        try:
+            text = manifest.get()["Body"].read()
             entries = [(str(entry["url"]), bool(entry.get("mandatory"))) for entry in json.loads(text)["entries"]]
+        except absent as error:
+            raise RedshiftError(f"Problem reading manifest file - {exception_text(error)}", INTERNAL_ERROR) from error
         except (ValueError, KeyError, TypeError) as error:
             raise RedshiftError("Invalid JSON format in manifest file", INTERNAL_ERROR) from error
         found = []
         for url, mandatory in entries:
-            bucket, key = split_url(url)
+            item = self.object(url)
             try:
-                head = self.s3.head_object(Bucket=bucket, Key=key)
-            except self.s3.exceptions.ClientError as error:
+                item.load()
+                found.append(item)
+            except absent as error:
                 if mandatory:
                     raise RedshiftError(exception_text(error), INTERNAL_ERROR, detail=f"file: {url}") from error
-                continue
-            found.append(source(url, head["ContentLength"], head))
         if not found:
             raise RedshiftError("None of the files in the manifest exists", INTERNAL_ERROR)
         return found
-
-
-def source(url: str, size: int, head: dict[str, Any]) -> dict[str, Any]:
-    """An object as SYS_LOAD_DETAIL shows it."""
-    modified = head["LastModified"].replace(tzinfo=None)
-    etag = head["ETag"].strip('"')
-    return {"file_name": url, "bytes_scanned": size, "file_etag": etag, "file_last_modified": modified}
-
-
-def split_url(url: str) -> tuple[str, str]:
-    """Bucket and key."""
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def exception_text(error: Any) -> str:
@@ -194,29 +185,39 @@ class Load:
         self.session = session
         self.command = command
         self.start = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-        ((pid, query_id, table_id, name, database, user_id, self.datestyle),) = session.query(
-            "select pg_backend_pid(), pg_postgres.nextval('pg_redshift.query_id'), t.oid, t.relname,"
-            " current_database(), u.usesysid, current_setting('datestyle') from pg_user u"
-            f" left join pg_class t on t.oid = {regclass(command.table)} where u.usename = current_user"
+        (self.common,) = self.rows(
+            "select usesysid as user_id, pg_backend_pid() as session_id, current_database() as database_name,"
+            " t.oid::bigint as table_id, relname as table_name, current_setting('datestyle') as datestyle from pg_user"
+            f" left join pg_class t on t.oid = {regclass(command.table)} where usename = current_user"
         )
-        self.session_id = session.number = int(pid or 0)
-        self.query_id = int(query_id or 0)
-        if table_id is None:
+        self.datestyle = self.common.pop("datestyle")
+        self.name = self.common["table_name"]
+        if self.name is None:
             raise RedshiftError(f"Cannot COPY into nonexistent table {command.table}", UNDEFINED_TABLE)
-        self.table_id, self.name = int(table_id), name
-        self.common = {"user_id": user_id, "query_id": query_id, "transaction_id": query_id, "session_id": pid}
-        self.common |= {"database_name": database, "table_id": table_id, "table_name": name, "start_time": self.start}
         self.columns = self.target_columns()
+        self.target = f"{command.table} ({', '.join(column.quoted for column in self.columns)})"
+        # What PG_LAST_COPY_ID and PG_LAST_COPY_COUNT answer: sequences keep it when the load fails
+        ids = "select pg_postgres.nextval('pg_redshift.copy_id'), pg_postgres.setval('pg_redshift.copy_count', 0)"
+        query_id = int(session.query(ids)[0][0] or 0)
+        self.common |= {"query_id": query_id, "transaction_id": query_id, "start_time": self.start}
         self.refused: list[dict[str, Any]] = []
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """What a query of our own answers."""
+        answer = self.session.query(f"select pg_postgres.row_to_json(answer) from ({sql}) answer")
+        return [json.loads(str(row)) for (row,) in answer]
 
     def target_columns(self) -> list[Column]:
         """The columns to load, in the order of the fields of a line."""
-        rows = self.session.query(
-            "select attname, typname, case when atttypmod > 0 then atttypmod else -1 end, attnotnull, attidentity <> ''"
-            f" from pg_attribute join pg_type t on t.oid = atttypid where attrelid = {self.table_id} and attnum > 0"
-            " and not attisdropped order by attnum"
+        rows = self.rows(
+            "select attname as name, quote_ident(attname) as quoted, typname as kind, typcategory = 'S' as is_text,"
+            " case when typcategory = 'S' and atttypmod > 4 then atttypmod - 4 end as length,"
+            " case when typname = 'numeric' and atttypmod > 4 then (atttypmod - 4) & 2047 end as scale,"
+            " attnotnull as not_null, attidentity <> '' as identity"
+            " from pg_attribute join pg_type t on t.oid = atttypid"
+            f" where attrelid = {self.common['table_id']} and attnum > 0 and not attisdropped order by attnum"
         )
-        known = {str(r[0]): Column(str(r[0]), str(r[1]), int(r[2] or 0), r[3] == "t", r[4] == "t") for r in rows}
+        known = {row["name"]: Column(**row) for row in rows}
         explicit = "EXPLICIT_IDS" in self.command.options
         names = self.command.columns or [n for n, column in known.items() if explicit or not column.identity]
         absent = next((name for name in names if name not in known), None)
@@ -258,17 +259,32 @@ class Load:
 
     def load_file(self, url: str) -> int:
         """Loads one object; the number of rows loaded."""
-        if self.is_plain():
-            # The date style is the format that Redshift takes by default
-            self.session.query("savepoint copy_file; set local datestyle = 'ISO, YMD'")
-            try:
-                count = self.session.copy_in(self.plain_copy(), self.checked(self.loader.chunks(url, self.command)))
-            except (NotPlain, RedshiftError):
-                self.session.query("rollback to savepoint copy_file")
-            else:
-                self.session.query(f"release savepoint copy_file; set local datestyle = '{self.datestyle}'")
-                return count
-        return self.load_lines(url)
+        self.session.query("savepoint copy_file")
+        try:
+            if (count := self.load_plain(url)) is None:
+                count = self.load_lines(url)
+        except UnicodeError:  # the file is skipped: copy-parameters-data-conversion.html
+            self.session.query("rollback to savepoint copy_file")
+            specified = self.command.encoding
+            message = f"Encoding of the file is not the same as that specified in the COPY command: {specified}"
+            self.refuse(url, LineError(0, 1221, message))
+            count = 0
+        self.session.query("release savepoint copy_file")
+        return count
+
+    def load_plain(self, url: str) -> int | None:
+        """Loads one object as it is, if PostgreSQL reads it as Redshift does; the number of rows loaded."""
+        if not self.is_plain():
+            return None
+        # The date style is the format that Redshift takes by default
+        self.session.query("set local datestyle = 'ISO, YMD'")
+        try:
+            count = self.session.copy_in(self.plain_copy(), self.checked(self.loader.chunks(url, self.command)))
+        except (NotPlain, RedshiftError):
+            self.session.query("rollback to savepoint copy_file")
+            return None
+        self.session.query(f"set local datestyle = '{self.datestyle}'")
+        return count
 
     def is_plain(self) -> bool:
         """Whether PostgreSQL's own reading of CSV is Redshift's."""
@@ -281,13 +297,12 @@ class Load:
 
     def plain_copy(self) -> str:
         """PostgreSQL's COPY of a CSV file: an empty field is empty text in a character column, null in others."""
-        names = ", ".join(column.quoted for column in self.columns)
         texts = ", ".join(column.quoted for column in self.columns if column.is_text)
         quote = self.command.options.get("QUOTE", '"').replace("'", "''")
         options = f"format csv, delimiter '{self.command.delimiter}', quote '{quote}', null ''"
         if texts:
             options += f", force_not_null ({texts})"
-        return f"copy {self.command.table} ({names}) from stdin with ({options})"
+        return f"copy {self.target} from stdin with ({options})"
 
     def checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """The chunks, up to one that PostgreSQL would accept and Redshift would not, or read differently.
@@ -312,7 +327,6 @@ class Load:
             RedshiftError: Too many lines are refused.
         """
         lines = Lines(self.command, self.columns, self.loader.chunks(url, self.command))
-        names = ", ".join(column.quoted for column in self.columns)
 
         def rows() -> Iterator[bytes]:
             for row in lines.rows():
@@ -323,7 +337,7 @@ class Load:
 
         session = self.session
         session.notices.clear()
-        sql = f"copy {self.command.table} ({names}) from stdin with (on_error ignore, log_verbosity verbose)"
+        sql = f"copy {self.target} from stdin with (on_error ignore, log_verbosity verbose)"
         loaded = session.copy_in(sql, rows())
         for notice in session.notices:
             if error := lines.error_of(notice):

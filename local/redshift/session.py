@@ -12,18 +12,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import struct
 from collections.abc import Iterable, Iterator
 
-from .dialect import UNPARSABLE, Statement, split, translate
+from .dialect import UNPARSABLE, Statement, independent, split, translate
 from .errors import RedshiftError, for_client, missing
 from .load import Loader
 from .table_statistics import after_statement
 from .wire import COPY_DONE, FLUSH, SYNC, Channel, as_redshift, pack, pack_fields, relay, unpack_fields, unpack_row
-from .words import regclass
+from .words import regclass, words
 
 log = logging.getLogger(__name__)
 
+ALL = -1  # the answers up to ReadyForQuery, however many
 ENDS_A_STEP = b"12Tn3CIs"  # each message of the extended protocol is answered by one of these, or by an error
 
 
@@ -42,7 +42,7 @@ class Session:
         self.loader = loader
         self.transaction = b"I"  # as in ReadyForQuery: I idle, T in a transaction, E in a failed one
         self.outgoing = bytearray()
-        self.awaited = 0  # answers that PostgreSQL owes for what is in `outgoing`
+        self.awaited = 0  # how many answers PostgreSQL owes for what is in `outgoing`, or ALL
         self.statements: dict[bytes, Statement] = {}
         self.portals: dict[bytes, Statement] = {}
         self.current: Statement | None = None  # the one that was read last
@@ -51,7 +51,6 @@ class Session:
         self.failed = False
         self.notices: list[dict[str, str]] = []  # of statements of our own
         self.tag = ""
-        self.number = 0  # PostgreSQL's, once it has run a COPY
 
     def run(self) -> None:
         """Serves the client until it leaves.
@@ -74,6 +73,11 @@ class Session:
         """One message of the extended protocol."""
         if kind == b"P":
             name, text, types = body.split(b"\0", 2)
+            known = independent(text.decode())
+            if not known or known.fills:
+                self.finish_batch(b"H")  # the catalogue is asked by the same connection
+                if self.skip_to_sync:
+                    return
             self.current = self.statements[name] = self.translated(text.decode())
             body = name + b"\0" + self.current.sent.encode() + b"\0" + types
         elif kind == b"B":
@@ -97,21 +101,22 @@ class Session:
         """Sends what was collected and passes the answers on, after Sync with the state of the transaction."""
         if kind == b"S":
             self.outgoing += SYNC
-            self.ready(relay(self.postgres, self.client, self.outgoing, self.answer_to_ready))
+            self.awaited = ALL
+            self.ready(relay(self.postgres, self.client, self.outgoing, self.answer))
             self.skip_to_sync = False
         elif self.awaited and not self.skip_to_sync:
             self.outgoing += FLUSH
-            self.client.send(relay(self.postgres, self.client, self.outgoing, self.answer_to_last))
+            self.client.send(relay(self.postgres, self.client, self.outgoing, self.answer))
         self.awaited = 0
 
     def translated(self, text: str) -> Statement:
         """The statement for PostgreSQL; where it depends on the catalogue, PostgreSQL is asked."""
-        statement = translate(text)
-        if statement.resolve and not self.outgoing and self.transaction != b"E":
-            try:
-                return statement.resolve(self)
-            except Exception as error:
-                return Statement(text, UNPARSABLE, error=for_client(error))
+        statement = independent(text)
+        try:
+            if not statement or (statement.fills and self.sort_key(statement.fills)):
+                return translate(text, self)
+        except RedshiftError as error:  # the transaction has failed before, for instance
+            return Statement(text, UNPARSABLE, error=error)
         return statement
 
     def columns(self, relation: str) -> list[str]:
@@ -120,6 +125,10 @@ class Session:
             "select attname from pg_catalog.pg_attribute where attnum > 0 and not attisdropped"
             f" and attrelid = {regclass(relation)}"
         )
+
+    def table_id(self, relation: str) -> str | None:
+        """PostgreSQL's number of a table."""
+        return self.query(f"select {regclass(relation)}::oid")[0][0]
 
     def sort_key(self, relation: str) -> list[str]:
         """The columns of a table's compound sort key, empty when it has none."""
@@ -130,10 +139,12 @@ class Session:
 
     def simple_query(self, text: str) -> None:
         """The simple protocol: any number of statements in one message."""
-        statements = [self.translated(part) for part in split(text)] or [Statement(text, text)]
-        if not any(statement.action or statement.error for statement in statements):
-            whole = ";".join(statement.sent for statement in statements)
-            statements = [Statement(text, whole)]
+        parts = split(text)
+        known = [statement for statement in map(independent, parts) if statement]
+        if len(known) == len(parts) and not any(it.action or it.error or it.fills for it in known):
+            statements = iter([Statement(text, ";".join(statement.sent for statement in known))])
+        else:
+            statements = map(self.translated, parts)  # each when those before it have run
         answer = bytearray()
         for statement in statements:
             self.client.send(answer)
@@ -145,9 +156,11 @@ class Session:
             else:
                 self.executed = statement
                 self.outgoing += pack(b"Q", statement.sent.encode() + b"\0")
-                answer = relay(self.postgres, self.client, self.outgoing, self.answer_to_ready)
+                self.awaited = ALL
+                answer = relay(self.postgres, self.client, self.outgoing, self.answer)
             if self.failed:
                 break
+        self.awaited = 0
         self.ready(answer)
 
     def ready(self, answer: bytes | bytearray) -> None:
@@ -224,7 +237,7 @@ class Session:
         self.collect(until=b"G")
         try:
             for chunk in chunks:
-                if not self.postgres.send_and_listen(b"d" + struct.pack("!i", len(chunk) + 4), chunk):
+                if not self.postgres.send_until_error(pack(b"d", chunk)):
                     break  # PostgreSQL has given up, and its error waits: the rest would be thrown away
         except Exception:
             self.postgres.send(pack(b"f", b"stopped\0"))
@@ -260,27 +273,22 @@ class Session:
                     raise RedshiftError(error["M"], error["C"], detail=error.get("D"))
                 return rows
 
-    def answer_to_ready(self, kind: bytes, body: bytes) -> tuple[bytes, bool]:
-        """What the client gets for PostgreSQL's message, and whether it is ReadyForQuery, which the caller sends."""
+    def answer(self, kind: bytes, body: bytes) -> tuple[bytes, bool]:
+        """What the client gets for PostgreSQL's message, and whether it is the last that is awaited.
+
+        ReadyForQuery is sent by the caller.
+        """
         if kind == b"Z":
             self.transaction = body
             return b"", True
-        return self.answer(kind, body), False
-
-    def answer_to_last(self, kind: bytes, body: bytes) -> tuple[bytes, bool]:
-        """What the client gets for PostgreSQL's message, and whether it is the last that is owed."""
-        self.skip_to_sync = kind == b"E"
-        self.awaited -= kind in ENDS_A_STEP
-        return self.answer(kind, body), self.skip_to_sync or self.awaited == 0
-
-    def answer(self, kind: bytes, body: bytes) -> bytes:
-        """One message for the client."""
         if kind == b"E":
             self.failed, self.executed = True, None
-            return pack_fields(b"E", self.error_fields(unpack_fields(body)))
+            self.skip_to_sync = self.awaited > 0
+            return pack_fields(b"E", self.error_fields(unpack_fields(body))), self.skip_to_sync
         if kind == b"C":
             self.tag = body[:-1].decode()
-        return pack(kind, as_redshift(kind, body))
+        self.awaited -= kind in ENDS_A_STEP
+        return pack(kind, as_redshift(kind, body)), self.awaited == 0
 
     def error_fields(self, fields: dict[str, str]) -> dict[str, str]:
         """PostgreSQL's error in Redshift's words."""
@@ -294,11 +302,10 @@ class Session:
         absent = re.match(r"function (\w+)\(", fields["M"])
         if fields["C"] == "42883" and absent and (absent[1] in self.loader.absent or absent[1].startswith("st_")):
             return missing(f"the function {absent[1]}").fields()
-        if system := re.fullmatch(ABSENT_VIEW, fields["M"]):
-            return missing(f"the system view {system[1]}").fields()
-        for pattern, code, text, detail in ERRORS:
+        for code, pattern, text, *detail in MESSAGES:
             if found := re.fullmatch(pattern, fields["M"]):
-                fields |= {"C": code or fields["C"], "M": found.expand(text)} | ({"D": detail} if detail else {})
+                fields |= {"C": fields["C"] if code == "-" else code, "M": found.expand(text)}
+                fields |= {"D": detail[0]} if detail else {}
         if role := re.fullmatch(ROLE, fields["M"]):
             fields |= role_error(*role.groups(), current.text if current else "", fields.pop("D", ""))
         if fields["C"] == "42883":
@@ -320,34 +327,4 @@ def role_error(name: str, what: str, statement: str, detail: str) -> dict[str, s
 
 
 ROLE = r'role "(.+)" (does not exist|already exists|cannot be dropped because some objects depend on it)'
-ABSENT_VIEW = r'relation "((?:pg_catalog\.)?(?:stv|stl|svl|svv|svcs|sys)_\w+)" does not exist'
-INTEGER = r"invalid input syntax for type (?:integer|bigint|smallint): (.*)"
-NESTED = "aggregate function calls may not have nested aggregate or window function"
-# PostgreSQL's messages where Redshift has others: pattern, SQLSTATE (empty: PostgreSQL's), message, detail
-ERRORS = [
-    (r"MERGE command cannot affect row a second time", "21000", "Found multiple matches to update the same tuple.", ""),
-    (r"could not serialize access due to .*", "XX000", "1023", "Serializable isolation violation on table"),
-    (r"function pg_catalog\.(.*)", "", r"function \1", ""),
-    (r'type "pg_catalog\.(\w+)" does not exist', "42704", r'type "\1" does not exist', ""),
-    (r'column ".*" can only be updated to DEFAULT', "0A000", "cannot set an identity column to a value", ""),
-    (r'cannot insert a non-DEFAULT value into column ".*"', "0A000", "cannot set an identity column to a value", ""),
-    (r'new row for relation .* violates check constraint "bytes"', "22001", "Value too long for character type", ""),
-    (r"numeric field overflow", "22003", "Numeric data overflow (result precision)", ""),
-    (r"invalid input syntax for type json", "XX000", "JSON parsing error", ""),
-    (r"aggregate functions are not allowed in (WHERE|GROUP BY)", "", r"aggregates not allowed in \1 clause", ""),
-    (r"aggregate functions are not allowed in JOIN conditions", "", "aggregates not allowed in JOIN conditions", ""),
-    (r"aggregate function calls cannot (?:be nested|contain window function calls)", "", NESTED, ""),
-    (r"(FULL JOIN is only supported with merge-joinable) or hash-joinable( join conditions)", "", r"\1\2", ""),
-    (r'unit "(\w+)" not (\w+) for type (timestamp|time|interval)\b.*', "", r'\3 units "\1" not \2', ""),
-    (r'null value in column "(.*?)" .*', "", r"Cannot insert a NULL value into column \1", ""),
-    (r"cannot use subquery in DEFAULT expression", "", "cannot use subquery in default expression", ""),
-    (
-        r"cannot use column reference in DEFAULT expression",
-        "",
-        "cannot use column references in default expression",
-        "",
-    ),
-    (r"cannot drop columns from view", "", "cannot change number of columns in view", ""),
-    (INTEGER, "22P02", r"invalid input syntax for integer: \1", ""),
-    (r"value too long for type (character.*)", "22001", r"value too long for type \1", ""),
-]
+MESSAGES = [line.split(" | ") for line in words("messages")]

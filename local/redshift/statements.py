@@ -1,4 +1,4 @@
-"""Every statement but queries: which Redshift has, what becomes of it, and what is refused by name.
+"""Every statement: which Redshift has, what becomes of it, and what is refused by name.
 
 A statement that is not in the table at the end of this file is refused: PostgreSQL has it and Redshift does not, or
 Redshift has it and this stand-in does not.
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from . import ddl, refusals
 from .copy import parse
-from .dialect import Statement, around, passed, query, rewritten
+from .dialect import Action, Query, rewritten
 from .errors import NOT_SUPPORTED, RedshiftError, missing, syntax_error, unsupported_command
 from .grammar import nodes_of, read, tokenize
-from .sort_order import insert
 from .words import NAME, regclass, words
 
 if TYPE_CHECKING:
@@ -31,43 +30,28 @@ SHOW_OBJECTS = {
 }
 
 
-def create_table(text: str, body: str) -> Statement:
-    """CREATE TABLE, with and without a query."""
-    sql, start, table = ddl.create_table(body)
-    if table.like:
-
-        def resolve(session: Session) -> Statement:
-            parent = session.query(f"select {regclass(table.like)}::oid")[0][0]
-            return Statement(text, sql + table.comment(like=parent))
-
-        return Statement(text, sql, resolve=resolve)
-    comment = table.comment()
-    if start is None:
-        return Statement(text, sql + comment)
-    if not table.order():
-        return around(text, f"{sql} as ", body[start:], comment)
-    return around(text, f"{sql} as select * from (", body[start:], f") as unsorted order by {table.order()}{comment}")
+def passed(body: str) -> str:
+    """The same to PostgreSQL as to Redshift."""
+    return body
 
 
-def create_view(text: str, body: str) -> Statement:
+def create_view(body: str) -> Query | Action:
     """CREATE VIEW, bound or late-binding."""
     found = CREATE_VIEW.fullmatch(body)
     if not found:
         raise syntax_error()
     if not found[3]:
-        head = re.sub(r'\bview\s+(?="#)', "temporary view ", found[1], flags=re.I)
-        return around(text, f"{head} ", found[2])
-    around(text, f"{found[1]} ", found[2])  # refuses now what it would refuse later
+        return Query(found[2], re.sub(r'\bview\s+(?="#)', "temporary view ", f"{found[1]} ", flags=re.I))
     if any(not table.db for table in refusals.tables(nodes_of(read(tokenize(found[2]), found[2])))):
         message = "All the relation names inside should be qualified when creating views with no schema binding."
         raise RedshiftError(message, NOT_SUPPORTED)
 
     def run(session: Session) -> str:
         with session.together():
-            late_binding_view(session, found[1], rewritten(found[2], session.columns))
+            late_binding_view(session, found[1], rewritten(found[2], session))
         return "CREATE VIEW"
 
-    return Statement(text, "", action=run)
+    return run
 
 
 def late_binding_view(session: Session, head: str, sql: str) -> None:
@@ -78,73 +62,51 @@ def late_binding_view(session: Session, head: str, sql: str) -> None:
         " order by attnum) from pg_attribute where attrelid = 'pg_temp.late_binding_columns'::regclass"
     )[0][0]
     session.query("drop view pg_temp.late_binding_columns")
-    number = session.query("select pg_postgres.nextval('pg_redshift.query_id')")[0][0]
+    number = session.query("select pg_postgres.nextval('pg_redshift.view_id')")[0][0]
     function = f"pg_redshift.view_{number}() returns table ({columns})"
     session.query(f"create function {function} language sql stable as $view${sql}$view$")
     session.query(f"{head} select * from pg_redshift.view_{number}()")
 
 
-def alter_table(text: str, body: str) -> Statement:
+def alter_table(body: str) -> str | Query | Action:
     """ALTER TABLE: keys are information; one column at a time is added."""
     found = re.fullmatch(rf"alter\s+table\s+({NAME})\s+((\w+)(?:\s+(\w+))?.*)", body, re.I | re.S)
     if not found:
         raise syntax_error()
     table, change, verb, noun = found[1], found[2], found[3].upper(), (found[4] or "").upper()
-    tokens = [token for token in tokenize(body) if token.start >= found.start(2)]
-    words = {token.text.upper() for token in tokens}
-    parts = ddl.parts_of(tokens)
-    if any(part and part[0].text.upper() != "ALTER" for part in parts[1:]):
-        raise syntax_error(tokens[len(parts[0])])
-    if verb == "APPEND":
-        raise missing("ALTER TABLE APPEND")
+    if re.match(r"\w+\s+(?:column\s+)?if\s", change, re.I):
+        raise syntax_error("exists")
     if verb == "ADD" and noun in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
-        if "CHECK" in words:
+        if re.search(r"\bcheck\b", change, re.I):
             raise syntax_error("check")
-        return keep(text, table, ddl.Table(body))
+        return keep(table, "{}")
     if verb == "ADD":
-        column = re.sub(r"^add\s+(?:column\s+)?", "", change, flags=re.I)
-        attributes = ddl.Table(text)
-        definition = attributes.columns(f"({column})")[1:-1]
-        if " as identity" in definition:
-            raise RedshiftError("an identity column cannot be added to a table", NOT_SUPPORTED)
-        if definition.endswith(" NOT NULL") and " DEFAULT " not in definition:
-            message = "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression"
-            raise RedshiftError(message, NOT_SUPPORTED)
-        return Statement(text, f"alter table {table} add column {definition}{attributes.comment()}")
-    if verb == "ALTER" and "ENCODE" in words:
-        attributes = ddl.Table(body)
-        for _, *of_column, word, encoding in (part for part in parts if len(part) > 3):  # the whole table: ENCODE AUTO
-            if word.text.upper() == "ENCODE":
-                attributes.encode(of_column[-1].text, encoding.text)
-        return keep(text, table, attributes)
-    if verb == "ALTER" and noun in ("DISTSTYLE", "DISTKEY", "SORTKEY", "COMPOUND"):
-        attributes = ddl.Table(body)
-        attributes.attributes([token for part in parts for token in part[1:]])
-        return keep(text, table, attributes)
+        return Query(body)
+    if verb == "ALTER" and re.search(r"\b(?:diststyle|distkey|sortkey|encode)\b", change, re.I):
+        return keep(table, ddl.altered(change))
     if verb == "ALTER":
         if not re.search(r"\stype\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)$", change, re.I):
             raise RedshiftError("ALTER COLUMN TYPE is only supported for the size of a VARCHAR", NOT_SUPPORTED)
-        return outside_transaction(text, body, "ALTER TABLE ALTER COLUMN")
+        return outside_transaction(body, "ALTER TABLE ALTER COLUMN")
     if verb not in ("DROP", "RENAME", "OWNER"):
-        raise syntax_error(tokens[verb == "SET"])
-    if re.match(r"\w+\s+(?:column\s+)?if\s", change, re.I):
-        raise syntax_error("exists")
-    return passed(text, body)
+        raise syntax_error(noun.lower() if verb == "SET" else verb.lower())
+    if "," in change:
+        raise syntax_error(",")
+    return body
 
 
-def keep(text: str, table: str, attributes: ddl.Table) -> Statement:
+def keep(table: str, attributes: str) -> Action:
     """ALTER of keys and encodings: what the catalogue shows, and how INSERT sorts from now on; the owner's to do."""
-    given = attributes.as_json()
 
     def run(session: Session) -> str:
         session.query(f"alter table {table} reset (fillfactor)")  # it has to exist, and to be the user's own
-        session.query(f"select pg_redshift.set_attributes({regclass(table)}, '{given}')")
+        session.query(f"select pg_redshift.set_attributes({regclass(table)}, '{attributes}')")
         return "ALTER TABLE"
 
-    return Statement(text, "", action=run)
+    return run
 
 
-def outside_transaction(text: str, sql: str, name: str) -> Statement:
+def outside_transaction(sql: str, name: str) -> Action:
     """What Redshift does not run between BEGIN and COMMIT."""
 
     def run(session: Session) -> str:
@@ -153,16 +115,16 @@ def outside_transaction(text: str, sql: str, name: str) -> Statement:
         session.query(sql)
         return session.tag
 
-    return Statement(text, "", action=run)
+    return run
 
 
-def copy(text: str, body: str) -> Statement:
+def copy(body: str) -> Action:
     """COPY from S3."""
     command = parse(body)
-    return Statement(text, "", action=lambda session: session.loader.copy(session, command))
+    return lambda session: session.loader.copy(session, command)
 
 
-def truncate(text: str, body: str) -> Statement:
+def truncate(body: str) -> Action:
     """TRUNCATE commits the transaction in which it runs (r_TRUNCATE.html)."""
     if not (found := re.match(rf"truncate\s+(?:table\s+)?{NAME}\s*(\S*)", body, re.I)) or found[1]:
         raise syntax_error(found[1] if found else body)
@@ -173,10 +135,10 @@ def truncate(text: str, body: str) -> Statement:
             session.query("commit")
         return "TRUNCATE TABLE and COMMIT TRANSACTION"
 
-    return Statement(text, "", action=run)
+    return run
 
 
-def vacuum(text: str, body: str) -> Statement:
+def vacuum(body: str) -> Action:
     """VACUUM in each of its kinds."""
     kinds = r"full|sort\s+only|delete\s+only|reindex|recluster"
     found = re.fullmatch(
@@ -184,23 +146,16 @@ def vacuum(text: str, body: str) -> Statement:
     )
     if not found:
         raise syntax_error("vacuum", 1)
-    return outside_transaction(text, f"vacuum {found[1] or ''}", "VACUUM")
+    return outside_transaction(f"vacuum {found[1] or ''}", "VACUUM")
 
 
-def analyze(text: str, body: str) -> Statement:
-    """ANALYZE, of all columns or of those that predicates use."""
-    if re.match(r"analyze\s+compression", body, re.I):
-        raise missing("ANALYZE COMPRESSION")
-    return Statement(text, re.sub(r"\s+(?:predicate|all)\s+columns\s*$", "", body, flags=re.I))
-
-
-def setting(text: str, body: str) -> Statement:
+def setting(body: str) -> str:
     """SET, SHOW and RESET: Redshift's own settings are kept and have no effect."""
     scope = r"((?:local|session)\s+(?=\w+\s*(?:=|to\b)))?"
     verb, local, name, rest = re.match(rf'(\w+)\s+{scope}(\w+|"\w+")?(.*)', body, re.S | re.I).groups()  # type: ignore[union-attr]
     verb, name = verb.lower(), (name or "").strip('"').lower()
     if verb == "show" and name in SHOW_OBJECTS:
-        return show_objects(text, name, rest)
+        return show_objects(name, rest)
     if verb == "show" and name in ("table", "view", "grants", "procedures", "functions", "model", "datashares"):
         raise missing(f"SHOW {name.upper()}")
     if name in words("settings"):
@@ -209,18 +164,18 @@ def setting(text: str, body: str) -> Statement:
             raise missing(f"the setting {name} = on")
         if verb == "show":
             value = f"nullif(current_setting('redshift.{name}', true), '')"
-            return Statement(text, f"select coalesce({value}, 'unset') as {name}")
-        return Statement(text, f"{verb} {local or ''}redshift.{name}{rest}")
+            return f"select coalesce({value}, 'unset') as {name}"
+        return f"{verb} {local or ''}redshift.{name}{rest}"
     if verb == "show" and name == "server_version":
-        return Statement(text, "select '8.0.2' as server_version")
+        return "select '8.0.2' as server_version"
     if verb == "show" and name == "statement_timeout":  # PostgreSQL shows its unit
-        return Statement(text, f"select setting as {name} from pg_catalog.pg_settings where name = '{name}'")
+        return f"select setting as {name} from pg_catalog.pg_settings where name = '{name}'"
     if name not in words("shared_settings"):
         raise RedshiftError(f'unrecognized configuration parameter "{name}"', "42704")
-    return passed(text, body)
+    return body
 
 
-def show_objects(text: str, kind: str, rest: str) -> Statement:
+def show_objects(kind: str, rest: str) -> str:
     """SHOW SCHEMAS, TABLES, COLUMNS and DATABASES, from the views that show the same."""
     found = re.fullmatch(rf"(?:\s+from\s+(?:database|schema|table)\s+({NAME}))?(?:\s+like\s+('[^']*'))?", rest, re.I)
     if not found:
@@ -231,117 +186,83 @@ def show_objects(text: str, kind: str, rest: str) -> Statement:
     conditions = [f"{key} = '{name.lower()}'" for key, name in pairs]
     conditions += [f"{column} like {found[2]}"] if found[2] else []
     where = f" where {' and '.join(conditions)}" if conditions else ""
-    return Statement(text, f"select * from pg_catalog.{view}{where}")
+    return f"select * from pg_catalog.{view}{where}"
 
 
-def begin(text: str, body: str) -> Statement:
+def begin(body: str) -> str:
     """BEGIN; the isolation level is the database's (r_BEGIN.html)."""
-    return Statement(text, "begin read only" if re.search(r"read\s+only", body, re.I) else "begin")
+    return "begin read only" if re.search(r"read\s+only", body, re.I) else "begin"
 
 
-def user(text: str, body: str) -> Statement:
-    """CREATE USER and ALTER USER with Redshift's options."""
-    sql = re.sub(r"\bpassword\s+disable\b", "password null", body, flags=re.I)
-    sql = re.sub(r"\b(no)?createuser\b", lambda found: f"{found[1] or ''}superuser", sql, flags=re.I)
-    sql = re.sub(r"\b(connection\s+limit)\s+unlimited\b", r"\1 -1", sql, flags=re.I)
-    sql = re.sub(r"\b(?:syslog\s+access\s+\w+|session\s+timeout\s+\d+|externalid\s+'[^']*')", "", sql, flags=re.I)
-    return Statement(text, sql)
-
-
-def grant(text: str, body: str) -> Statement:
-    """GRANT and REVOKE; a role is named with the word ROLE."""
-    if re.search(
-        r"\b(?:datashare|model|external|copy\s+job|assumerole|language)\b|\busage\s+on\s+database\b", body, re.I
-    ):
-        raise missing("GRANT on these objects")
-    if found := re.match(r"\w+\s[\w\s,]*?\b(drop|alter)\b[\w\s,]*?\bon\b", body, re.I):
-        raise missing(f"GRANT {found[1].upper()}")
-    if not re.search(r"\bon\b|^\w+\s+role\b", body, re.I):
-        raise missing("GRANT of system permissions")
-    return Statement(text, re.sub(r"\brole\s+(?=[\w\"])", "", body, flags=re.I))
-
-
-def schema(text: str, body: str) -> Statement:
-    """CREATE SCHEMA and ALTER SCHEMA; a quota is not kept."""
-    if re.match(rf"alter\s+schema\s+{NAME}\s+quota\b", body, re.I):
-        raise missing("ALTER SCHEMA ... QUOTA")
-    return Statement(text, re.sub(r"\bquota\s+(?:unlimited|\d+\s*(?:mb|gb|tb)?)", "", body, flags=re.I))
-
-
-def database(text: str, body: str) -> Statement:
-    """ALTER DATABASE ... ISOLATION LEVEL for the sessions to come (r_ALTER_DATABASE.html)."""
-    if re.match(r"create\b.*\b(?:isolation\s+level|collate)\b", body, re.I | re.S):
-        raise missing("CREATE DATABASE with an isolation level or a collation")
-    found = re.fullmatch(rf"alter\s+database\s+({NAME})\s+isolation\s+level\s+(serializable|snapshot)", body, re.I)
-    if not found:
-        return passed(text, body)
-    level = "serializable" if found[2].lower() == "serializable" else "repeatable read"
-    return Statement(text, f"alter database {found[1]} set default_transaction_isolation = '{level}'")
-
-
-def explain(text: str, body: str) -> Statement:
+def explain(body: str) -> Query:
     """EXPLAIN; the plan is PostgreSQL's."""
     found = re.fullmatch(r"(explain\s+(?:verbose\s+)?)(.*)", body, re.I | re.S)
     if not found or re.match(r"analy[sz]e\b", found[2], re.I):
         raise syntax_error("analyze")
-    return around(text, found[1], found[2])
+    return Query(found[2], found[1])
 
 
-def cursor(text: str, body: str) -> Statement:
+def cursor(body: str) -> Query:
     """DECLARE CURSOR and PREPARE: the query in them is one like any other."""
     found = re.fullmatch(r"((?:declare|prepare)\s.*?\s(?:for|as)\s)(.*)", body, re.I | re.S)
     if not found:
         raise unsupported_command(body)
-    return around(text, found[1], found[2])
+    return Query(found[2], found[1])
 
 
-def function(text: str, body: str) -> Statement:
+def function(body: str) -> str | Query:
     """CREATE FUNCTION in SQL."""
-    if not re.search(r"\blanguage\s+'?sql\b", body, re.I):
-        raise missing("functions in Python or Lambda")
     found = re.fullmatch(r"(.*?\bas\s+(\$\w*\$))(.*)(\2.*)", body, re.I | re.S)
-    return around(text, found[1], found[3], found[4]) if found else passed(text, body)
+    return Query(found[3], found[1], found[4]) if found else body
 
 
-def not_here(text: str, body: str) -> Statement:
+def not_here(body: str) -> str:
     """What Redshift has and this stand-in lacks."""
     words = re.match(r"[a-z]+(?:\s+(?:materialized|external|copy)(?=\s+[a-z]))?(?:\s+[a-z]+)?", body, re.I)
     raise missing(words[0].upper() if words else body)
 
 
-def not_in_redshift(text: str, body: str) -> Statement:
+def not_in_redshift(body: str) -> str:
     """What PostgreSQL has and Redshift lacks."""
     raise unsupported_command(body)
 
 
-def only_in_postgres(text: str, body: str) -> Statement:
+def only_in_postgres(body: str) -> str:
     """Statements whose first word Redshift's grammar does not know."""
-    raise syntax_error(body.split()[0], text.find(body) + 1)
+    raise syntax_error(body.split()[0], 1)
 
 
+MISSING = [line.split(" | ") for line in words("missing")]
+# Options that PostgreSQL writes otherwise, or that have no effect here: statement, option, PostgreSQL's text
+REPLACED = [
+    (r"(?:create|alter)\s+user\b", r"\bpassword\s+disable\b", "password null"),
+    (r"(?:create|alter)\s+user\b", r"\b(no)?createuser\b", r"\1superuser"),
+    (r"(?:create|alter)\s+user\b", r"\b(connection\s+limit)\s+unlimited\b", r"\1 -1"),
+    (r"(?:create|alter)\s+user\b", r"\b(?:syslog\s+access\s+\w+|session\s+timeout\s+\d+|externalid\s+'[^']*')", ""),
+    (r"(?:create|alter)\s+schema\b", r"\bquota\s+(?:unlimited|\d+\s*(?:mb|gb|tb)?)", ""),
+    (r"alter\s+database\b", r"\bisolation\s+level\s+(serializable)", r"set default_transaction_isolation = '\1'"),
+    (r"alter\s+database\b", r"\bisolation\s+level\s+snapshot", "set default_transaction_isolation = 'repeatable read'"),
+    (r"analy[sz]e\b", r"\s+(?:predicate|all)\s+columns\s*$", ""),
+    (r"(?:grant|revoke)\b", r"\brole\s+(?=[\w\"])", ""),
+    (r"delete\b", r"^delete\s+(?!from\b)", "delete from "),
+]
 STATEMENTS = [
     (re.compile(rf"(?:{words})(?!\w)", re.I), handle)
     for words, handle in [
-        (r"insert", insert),
-        (r"\(*\s*(?:select|with|update|delete|merge)", query),
+        (r"\(*\s*(?:select|with|insert|update|delete|merge)|create\s+(?:local\s+)?(?:temp(?:orary)?\s+)?table", Query),
         (r"begin|start\s+transaction", begin),
         (r"commit|end|rollback|abort|lock|comment\s+on|fetch|close|deallocate|execute", passed),
-        (r"create\s+(?:local\s+)?(?:temp(?:orary)?\s+)?table", create_table),
         (r"create\s+(?:or\s+replace\s+)?view", create_view),
         (r"copy(?!\s+job)", copy),
         (r"truncate", truncate),
         (r"alter\s+table", alter_table),
         (r"drop\s+(?:table|view|schema|user|group|role|database|function)", passed),
         (r"set|show|reset", setting),
-        (r"analyze|analyse", analyze),
         (r"vacuum", vacuum),
         (r"explain", explain),
         (r"declare|prepare", cursor),
-        (r"(?:create|alter)\s+user", user),
         (r"create\s+(?:group|role)|alter\s+(?:group|role|default\s+privileges)", passed),
-        (r"(?:create|alter)\s+database", database),
-        (r"(?:create|alter)\s+schema", schema),
-        (r"grant|revoke", grant),
+        (r"(?:create|alter)\s+(?:user|schema|database)|grant|revoke|analy[sz]e", passed),
         (r"create\s+(?:or\s+replace\s+)?function", function),
         (r"unload|call|cancel|refresh|use|(?:create|alter|drop)\s+(?:or\s+replace\s+)?"
          r"(?:materialized|procedure|external|datashare|model|library|masking|rls|identity|copy\s+job)|"
@@ -351,3 +272,15 @@ STATEMENTS = [
          r"security|import|move|reassign", not_in_redshift),
     ]
 ]  # fmt: skip
+
+
+def plan(body: str) -> str | Query | Action:
+    """PostgreSQL's text of a statement, the query in it, or what is to be done for it."""
+    for pattern, what in MISSING:
+        if re.match(pattern, body, re.I | re.S):
+            raise missing(what)
+    for statement, option, text in REPLACED:
+        if re.match(statement, body, re.I):
+            body = re.sub(option, text, body, flags=re.I)
+    handle = next((handle for pattern, handle in STATEMENTS if pattern.match(body)), passed)
+    return handle(body)  # without a handler it is no statement: PostgreSQL says at which word

@@ -10,7 +10,7 @@ import select
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .errors import RedshiftError
 
@@ -112,24 +112,39 @@ class Channel:
         """Sends all of it."""
         self.sock.sendall(data)
 
-    def send_and_listen(self, *parts: bytes) -> bool:
-        """Sends parts of one message while the other side may speak too, which would otherwise block both.
+    def exchange(self, outgoing: bytearray, watched: Iterable[socket.socket] = ()) -> list[socket.socket]:
+        """Waits until something can be sent or has come, and does both.
+
+        PostgreSQL stops reading while its answers wait, so a long batch that is only sent would hang.
+
+        Args:
+            outgoing: What to send; what was sent is taken out of it.
+            watched: Other sockets to wake up for.
 
         Returns:
-            Whether to go on: no error has come.
+            The sockets on which something has come; what came on this one is received.
+
+        Raises:
+            ConnectionError: The other side is gone.
         """
-        for part in parts:
-            left = memoryview(part)
-            while left:
-                readable, writable, _ = select.select([self.sock], [self.sock], [])
-                if readable:
-                    self.fill()
-                    if self.has_error():
-                        return False
-                if writable:
-                    with contextlib.suppress(BlockingIOError):
-                        left = left[self.sock.send(left, socket.MSG_DONTWAIT) :]
-        return True
+        readable, writable, _ = select.select([self.sock, *watched], [self.sock] if outgoing else [], [])
+        if writable:
+            with contextlib.suppress(BlockingIOError):
+                del outgoing[: self.sock.send(outgoing, socket.MSG_DONTWAIT)]
+        if self.sock in readable:
+            self.fill()
+        return readable
+
+    def send_until_error(self, data: bytes) -> bool:
+        """Sends all of it, unless an error comes.
+
+        Returns:
+            Whether to go on: none has come.
+        """
+        outgoing = bytearray(data)
+        while outgoing and not self.has_error():
+            self.exchange(outgoing)
+        return not self.has_error()
 
     def has_error(self) -> bool:
         """Whether an ErrorResponse is among the messages that wait."""
@@ -160,25 +175,15 @@ class Channel:
 def wait_for(source: Channel, other: Channel, outgoing: bytearray) -> None:
     """Sends `outgoing` to `source` and waits until `source` has something to say.
 
-    Sending and receiving go on at once: PostgreSQL stops reading while its answers wait, so a long batch would
-    hang otherwise.
-
     Raises:
         ConnectionError: Either side is gone.
     """
-    watched = [source.sock, other.sock]
-    while True:
-        if outgoing:
-            with contextlib.suppress(BlockingIOError):
-                del outgoing[: source.sock.send(outgoing, socket.MSG_DONTWAIT)]
-        readable, _, _ = select.select(watched, [source.sock] if outgoing else [], [])
-        if source.sock in readable:
-            source.fill()
-            return
+    watched = [other.sock]
+    while source.sock not in (readable := source.exchange(outgoing, watched)):
         if other.sock in readable:
             if other.is_gone():
                 raise ConnectionError("the client is gone")
-            watched = [source.sock]  # the client sends ahead: that waits its turn
+            watched = []  # the client sends ahead: that waits its turn
 
 
 def relay(

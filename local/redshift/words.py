@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -10,10 +11,10 @@ NAME = r'(?:"[^"]+"|[\w#$]+)(?:\s*\.\s*(?:"[^"]+"|[\w#$]+))*'
 
 
 @cache
-def words(name: str) -> frozenset[str]:
-    """The lines of a list."""
+def words(name: str) -> Collection[str]:
+    """The lines of a list, in its order."""
     lines = (Path(__file__).parent / f"{name}.txt").read_text().splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+    return dict.fromkeys(line for line in lines if line and not line.startswith("#"))
 
 
 def regclass(name: str) -> str:

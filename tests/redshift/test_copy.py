@@ -180,12 +180,46 @@ def test_compressed(load, option, pack) -> None:
         ("quote as '%'", "%x,y%,1\n", [("x,y", "1")]),
         ("delimiter ';'", "x;1\n", [("x", "1")]),
         ("encoding utf16le", "x,1\ny,2\n".encode("utf-16-le"), [("x", "1"), ("y", "2")]),
+        ("encoding utf16le", "\ufeffx,é\n".encode("utf-16-le"), [("x", "é")]),
+        ("encoding as 'utf16be'", "x,é\n".encode("utf-16-be"), [("x", "é")]),
+        ("encoding utf16", "x,é\n".encode("utf-16"), [("x", "é")]),
+        ("encoding iso88591", b"x,\xe9\n", [("x", "é")]),
         ("noload", "x,1\n", []),
         ("compupdate off statupdate on region 'eu-west-1'", "x,1\n", [("x", "1")]),
     ],
 )
 def test_option(load, options, body, expected) -> None:
     assert load(body, options) == expected
+
+
+def test_an_encoding_that_redshift_lacks_is_refused(load) -> None:
+    with pytest.raises(
+        Refused, match="ENCODING CP1252 is not one of UTF8, UTF16, UTF16LE, UTF16BE, ISO88591"
+    ) as caught:
+        load("x,1\n", "encoding 'cp1252'")
+    assert caught.value.code == "22023"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("utf16le", b"x\x00,\x001\x00\n\x00\x00\xd8\n\x00"),  # half of a surrogate pair
+        ("utf16be", b"\x00x\x00,\x001\x00\n\x00"),  # ends within a character
+        ("utf16", "x,1\n".encode("utf-16-le")),  # has no byte order mark
+    ],
+)
+def test_a_file_in_another_encoding_is_skipped(load, put, run, encoding, body) -> None:
+    with pytest.raises(Refused, match=r"Load into table 'lines' failed\..*sys_load_error_detail"):
+        load(body, f"encoding {encoding}")
+    message = f"Encoding of the file is not the same as that specified in the COPY command: {encoding.upper()}"
+    assert errors(run) == [(0, "", 1221, message)]
+    put("file.csv.next", "y,2\n".encode("utf-16" if encoding == "utf16" else f"utf-16-{encoding[-2:]}"))
+    assert load(body, f"encoding {encoding} maxerror 2") == [("y", "2")]
+
+
+def test_a_record_of_several_lines_among_errors(load, run) -> None:
+    assert load('a,1\n"b\nc""",2\r\nshort\n"d\n', "maxerror 9") == [("a", "1"), ('b\nc"', "2")]
+    assert [(line, code) for line, _, code, _ in errors(run)] == [(4, 1214), (5, 1216)]
 
 
 def test_types_are_checked(run, put) -> None:

@@ -67,6 +67,8 @@ def test_a_sort_key_prunes_by_literal_dates(run) -> None:
 def test_rows_of_a_query_are_stored_in_the_order_of_the_sort_key(run) -> None:
     run("create table numbers as select 3 as a, 'x' as b union all select 1, 'z' union all select 1, 'y'")
     run("create table made sortkey (b, a) as (select * from numbers)")
+    run("create table renamed (x, y) sortkey (x) as select a, b from numbers")
+    assert run("select x from renamed") == [(1,), (1,), (3,)]
     run("create table filled (b varchar(3), a int, c date) compound sortkey (a, b)")
     run("insert into filled (a, b) (with found as (select a, b from numbers) select a, b from found)")
     assert run("select b from made") == [("x",), ("y",), ("z",)]
