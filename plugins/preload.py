@@ -18,20 +18,14 @@ def preload() -> None:
     import dbt.cli.main
     import dbt.task.build  # noqa: F401
     import openlineage.common.provider.dbt.local  # noqa: F401  Cosmos looks for it after each command
-    from dbt.adapters.redshift.connections import RedshiftCredentials
-    from dbt.contracts.project import Configuration, PackageConfig, ProfileConfig, Project, ProjectFlags
-    from dbt.contracts.selection import SelectorFile
     from dbt_common.events.functions import reset_metadata_vars
 
-    # The adapter logs while it is imported, and dbt keeps the DBT_ENV_CUSTOM_ENV_* of its first line of log for good:
-    # a task's own, the run's id, come later.
-    reset_metadata_vars()
-
+    _use_classes()
     _read_project()
 
-    files = (Project, Configuration, ProjectFlags, PackageConfig, ProfileConfig, RedshiftCredentials, SelectorFile)
-    for checked in files:
-        checked.json_schema()  # kept by the class
+    # Some of it logs, and dbt keeps the DBT_ENV_CUSTOM_ENV_* of its first line of log for good: a task's own, the run's
+    # id, come later.
+    reset_metadata_vars()
 
     # dbt (for each behaviour flag) and redshift_connector (for each connection) call inspect.stack(), which looks for
     # the module of every frame in a map of files; for a frame that is from no file it goes through all modules, twice.
@@ -42,6 +36,26 @@ def preload() -> None:
     # Cosmos collects all garbage after each dbt command. It would go through Airflow and dbt, which stay.
     gc.collect()
     gc.freeze()
+
+
+def _use_classes() -> None:
+    """Use once what dbt checks, reads and writes in each command: classes keep their schemas, readers and writers."""
+    from dbt.adapters.redshift.connections import RedshiftCredentials, RedshiftSSLConfig
+    from dbt.adapters.redshift.relation import RedshiftRelation
+    from dbt.artifacts.resources.v1.config import Hook
+    from dbt.contracts.project import Configuration, PackageConfig, ProfileConfig, Project, ProjectFlags
+    from dbt.contracts.selection import SelectorFile
+    from dbt.task.test import TestResultData
+
+    checked = (Configuration, Hook, PackageConfig, ProfileConfig, Project, ProjectFlags)
+    for kind in (*checked, RedshiftCredentials, RedshiftSSLConfig, SelectorFile):
+        kind.json_schema()
+    Project.from_dict({"name": "example", "config-version": 2})
+    ProjectFlags.from_dict({})
+    PackageConfig.from_dict({"packages": []}).to_dict()
+    RedshiftCredentials.from_dict({"host": "", "port": 0, "database": "", "schema": ""}).to_dict()
+    RedshiftRelation.from_dict(RedshiftRelation.create(identifier="example").to_dict())
+    TestResultData.from_dict({"failures": 0, "should_warn": False, "should_error": False, "adapter_response": {}})
 
 
 def _read_project() -> None:
@@ -60,7 +74,10 @@ def _read_project() -> None:
         if parsed.is_file():
             manifest = Manifest.from_msgpack(parsed.read_bytes())
             manifest.build_flat_graph()
+            for unit_test in manifest.unit_tests.values():
+                unit_test.to_dict()
             for macro in manifest.macros.values():
+                macro.to_dict()
                 template_cache.get_node_template(macro)
             return
 
