@@ -110,22 +110,22 @@ class Airflow:
         self._client, self._name, self._wait = client, name, wait
 
     def pool(self) -> Check:
-        """Make the pool of dbt's tasks, or widen it: a task that asks for more slots than there are never starts."""
+        """Make the pool, or set its slots: with fewer the audit never starts, with more it is not alone."""
         title = f"pool {POOL}"
         found = self._call("GET", f"/pools/{POOL}")
-        if found is not None and int(found["slots"]) >= SLOTS:
-            return Check(title, OK, f"has {found['slots']} slots")
+        if found is not None and found["slots"] == SLOTS:
+            return Check(title, OK, f"has {SLOTS} slots")
+        pool = {"slots": SLOTS, "description": "dbt's models.", "include_deferred": True}
         if found is not None:
-            self._call("PATCH", f"/pools/{POOL}", {"slots": SLOTS}, update_mask="slots")
-            return Check(title, OK, f"widened from {found['slots']} to {SLOTS} slots")
-        body = {"name": POOL, "slots": SLOTS, "description": "dbt's models.", "include_deferred": True}
-        if self._call("POST", "/pools", body) is None:
-            return Check(
-                title,
-                FAILED,
-                f"Airflow does not take it: make a pool {POOL} of {SLOTS} slots in its UI (Admin > Pools)",
-            )
-        return Check(title, OK, f"made, with {SLOTS} slots")
+            made = self._call("PATCH", f"/pools/{POOL}", {"pool": POOL, **pool})
+            done = f"has {SLOTS} slots now, instead of {found['slots']}"
+        else:
+            made = self._call("POST", "/pools", {"name": POOL, **pool})
+            done = f"made, with {SLOTS} slots"
+        if made is None:
+            advice = f"give the pool {POOL} {SLOTS} slots in its UI (Admin > Pools)"
+            return Check(title, FAILED, f"Airflow does not take it: {advice}")
+        return Check(title, OK, done)
 
     def dag(self) -> Check:
         """Check that the DAG is there, without an import error; waits while MWAA syncs it."""
@@ -148,12 +148,9 @@ class Airflow:
             self._wait(POLL_SECONDS)
             waited += POLL_SECONDS
 
-    def _call(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str
-    ) -> dict[str, Any] | None:
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """Return the answer; None where there is nothing of that name."""
-        arguments: dict[str, Any] = {"Name": self._name, "Method": method, "Path": path}
-        arguments |= ({"Body": dict(body)} if body else {}) | ({"QueryParameters": query} if query else {})
+        arguments = {"Name": self._name, "Method": method, "Path": path, **({"Body": dict(body)} if body else {})}
         try:
             answer = self._client.invoke_rest_api(**arguments)
         except ClientError as error:

@@ -110,7 +110,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         schema=matching("KPI_SCHEMA", "analytics", _IDENTIFIER, "a schema name in lower case"),
         allow_smaller_snapshots=flag("KPI_ALLOW_SMALLER_SNAPSHOTS"),
         listing_window_days=number("KPI_LISTING_WINDOW_DAYS", 0),
-        models_at_once=int(matching("KPI_MODELS_AT_ONCE", "4", re.compile("[1-4]"), "a number from 1 to 4")),
+        models_at_once=int(matching("KPI_MODELS_AT_ONCE", "4", re.compile("[124]"), "1, 2 or 4")),
         schedule=None if schedule.lower() == "none" else _checked_schedule(schedule),
         retries=number("KPI_RETRIES", 3),
         retry_delay=seconds("KPI_RETRY_DELAY_SECONDS", 60),

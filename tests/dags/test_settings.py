@@ -38,7 +38,7 @@ def test_no_schedule(given):
         ("KPI_SCHEMA", "Analytics"),
         ("KPI_RETRIES", "some"),
         ("KPI_LISTING_WINDOW_DAYS", "a week"),
-        ("KPI_MODELS_AT_ONCE", "5"),
+        ("KPI_MODELS_AT_ONCE", "3"),
         ("KPI_RETRY_DELAY_SECONDS", "-1"),
         ("KPI_TASK_TIMEOUT_SECONDS", "1h"),
         ("KPI_DEADLINE_SECONDS", "12 hours"),

@@ -110,19 +110,20 @@ def test_a_pool_that_is_not_there_is_made(stubbed):
 
 
 def test_a_pool_that_is_there_stays(stubbed):
-    made = stubbed("mwaa", ("invoke_rest_api", rest(200, name="transform", slots=8)))
-    assert health.Airflow(made, NAME, no_wait).pool().text == "has 8 slots"
+    made = stubbed("mwaa", ("invoke_rest_api", rest(200, name="transform", slots=4)))
+    assert health.Airflow(made, NAME, no_wait).pool().text == "has 4 slots"
 
 
-def test_a_pool_that_is_too_narrow_is_widened(stubbed):
-    """The audit asks for all four slots, and would wait for ever in a pool of an earlier version."""
-    wider = {"Path": "/pools/transform", "Body": {"slots": 4}, "QueryParameters": {"update_mask": "slots"}}
+@pytest.mark.parametrize("slots", [1, 8, -1])
+def test_a_pool_of_another_size_is_changed(stubbed, slots):
+    """The audit takes four slots: in a narrower pool it would wait for ever, and in a wider one not be alone."""
+    body = {"pool": "transform", "slots": 4, "description": "dbt's models.", "include_deferred": True}
     made = stubbed(
         "mwaa",
-        ("invoke_rest_api", rest(200, name="transform", slots=1)),
-        ("invoke_rest_api", rest(200), {"Name": NAME, "Method": "PATCH", **wider}),
+        ("invoke_rest_api", rest(200, name="transform", slots=slots)),
+        ("invoke_rest_api", rest(200), {"Name": NAME, "Method": "PATCH", "Path": "/pools/transform", "Body": body}),
     )
-    assert health.Airflow(made, NAME, no_wait).pool().text == "widened from 1 to 4 slots"
+    assert health.Airflow(made, NAME, no_wait).pool().text == f"has 4 slots now, instead of {slots}"
 
 
 def test_an_import_error_is_told(stubbed):

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy import health
+from local.airflow_api import AirflowApi
+from local.runs import DAG_ID
 from local.sample import Sample
 from local.stack import Stack
 from tests.expected.kpis import compare
@@ -22,7 +25,7 @@ order by start_date
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def scheduled(state_root: Path) -> Iterator[Stack]:
     """A stack of its own, with Airflow's scheduler: the session's is run by one process, task by task."""
     stack = Stack(state_root / "scheduled")
@@ -51,3 +54,21 @@ def test_models_build_side_by_side_and_lose_nothing(scheduled: Stack, tmp_path: 
         assert compare(expected_from(tmp_path, scheduled)[1], kpi_tables(scheduled)) == []
         assert query(scheduled, "select model_name, loaded_at from analytics.transformed_batches group by 1, 2"
                                 " having count(*) > 1") == []  # fmt: skip
+
+
+class PassedOn:
+    """MWAA's InvokeRestApi, by the local Airflow."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.api = AirflowApi(stack.ui_address(), DAG_ID)
+
+    def invoke_rest_api(self, *, Name: str, Method: str, Path: str, Body: dict | None = None) -> dict:
+        return {"RestApiResponse": self.api._call(Method, f"/api/v2{Path}", Body)}
+
+
+def test_airflow_takes_what_a_deployment_says_of_the_pool(scheduled: Stack) -> None:
+    """In a pool of one slot, as earlier versions made it, the audit would wait for ever."""
+    client = PassedOn(scheduled)
+    client.api._call("PATCH", "/api/v2/pools/transform", {"pool": "transform", "slots": 1, "include_deferred": True})
+    pool = health.Airflow(client, "local").pool
+    assert [pool().text, pool().text] == ["has 4 slots now, instead of 1", "has 4 slots"]
