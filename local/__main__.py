@@ -122,9 +122,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from local.errors import LocalError
 
     try:
-        conf = json.loads(arguments.conf) if arguments.conf else None
+        conf = json.loads(arguments.conf) if arguments.conf is not None else None
     except ValueError as error:
         raise LocalError(f"--conf is no JSON: {error}") from None
+    if conf is not None and not isinstance(conf, dict):
+        raise LocalError(f'--conf is {arguments.conf}: give it a JSON object, as {{"rebuild_from": "2024-06-25"}}.')
     stack = _stack()
     stack.up()
     if arguments.raw:

@@ -49,7 +49,7 @@ def run_dag(
     started = time.monotonic()
     log = logs / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
     command = [sys.executable, "-m", "local.dag_test", dag_id]
-    if conf:
+    if conf is not None:
         command += ["--conf", json.dumps(conf)]
     process = processes.spawn(command, env=env, cwd=REPO, log=log)
     identity = processes.identity(process.pid) or ""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from croniter import croniter
+
 _DAGS = Path(__file__).resolve().parents[1]
 _ROLE = re.compile(r"default|arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,126}")
@@ -35,6 +37,7 @@ class Settings:
     landing_schema: str  # KPI_LANDING_SCHEMA ("landing")
     schema: str  # KPI_SCHEMA ("analytics"): where dbt builds
     allow_smaller_snapshots: bool  # KPI_ALLOW_SMALLER_SNAPSHOTS (false): take a songs.csv or users.csv that shrank
+    max_reject_share: float  # KPI_MAX_REJECT_SHARE (0.05): of a batch's rows, above it the run fails; 1 for never
     listing_window_days: int  # KPI_LISTING_WINDOW_DAYS (0): list streams/<date> keys of so many days; 0 for all keys
     models_at_once: int  # KPI_MODELS_AT_ONCE (4): how many build side by side; 1 where isolation is SERIALIZABLE
     schedule: str | None  # KPI_SCHEDULE ("@daily"): a cron expression; "none" for runs by hand only
@@ -86,11 +89,18 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             raise SettingsError(f"The environment variable {name} is {value!r}: give it {expected}.")
         return value
 
-    def seconds(name: str, default: int) -> timedelta:
-        return timedelta(seconds=number(name, default))
+    def seconds(name: str, default: int, least: int = 1) -> timedelta:
+        return timedelta(seconds=number(name, default, least, 30 * 86_400))
 
-    def number(name: str, default: int) -> int:
-        return int(matching(name, str(default), re.compile(r"[0-9]{1,6}"), "a whole number"))
+    def number(name: str, default: int, least: int, most: int) -> int:
+        expected = f"a whole number from {least} to {most}"
+        value = int(matching(name, str(default), re.compile(r"[0-9]{1,9}"), expected))
+        if not least <= value <= most:
+            raise SettingsError(f"The environment variable {name} is '{value}': give it {expected}.")
+        return value
+
+    def share(name: str, default: str) -> float:
+        return float(matching(name, default, re.compile(r"0|1|0?[.][0-9]{1,6}|1[.]0+"), "a share from 0 to 1, as 0.05"))
 
     def flag(name: str) -> bool:
         value = text(name).lower()
@@ -109,11 +119,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         landing_schema=matching("KPI_LANDING_SCHEMA", "landing", _IDENTIFIER, "a schema name in lower case"),
         schema=matching("KPI_SCHEMA", "analytics", _IDENTIFIER, "a schema name in lower case"),
         allow_smaller_snapshots=flag("KPI_ALLOW_SMALLER_SNAPSHOTS"),
-        listing_window_days=number("KPI_LISTING_WINDOW_DAYS", 0),
+        max_reject_share=share("KPI_MAX_REJECT_SHARE", "0.05"),
+        listing_window_days=number("KPI_LISTING_WINDOW_DAYS", 0, 0, 3660),
         models_at_once=int(matching("KPI_MODELS_AT_ONCE", "4", re.compile("[124]"), "1, 2 or 4")),
         schedule=None if schedule.lower() == "none" else _checked_schedule(schedule),
-        retries=number("KPI_RETRIES", 3),
-        retry_delay=seconds("KPI_RETRY_DELAY_SECONDS", 60),
+        retries=number("KPI_RETRIES", 3, 0, 100),
+        retry_delay=seconds("KPI_RETRY_DELAY_SECONDS", 60, least=0),
         task_timeout=seconds("KPI_TASK_TIMEOUT_SECONDS", 3600),
         deadline=seconds("KPI_DEADLINE_SECONDS", 43200),
         aws_conn_id=text("KPI_AWS_CONN_ID", "aws_default"),
@@ -131,7 +142,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
 def _checked_schedule(value: str) -> str:
     presets = ("@hourly", "@daily", "@weekly", "@monthly")
-    if value in presets or (len(value.split()) == 5 and re.fullmatch(r"[0-9A-Za-z*,/\-#? ]+", value)):
+    if value in presets or (len(value.split()) == 5 and croniter.is_valid(value)):
         return value
     raise SettingsError(
         f"The environment variable KPI_SCHEDULE is {value!r}: give it a cron expression of five fields, "

@@ -1,8 +1,13 @@
--- Deletes a person's rows from landing to marts in one transaction, keeps the accounts true and makes the days due again.
--- The locks come first, as for a load: the transaction's view of the tables starts after them.
+-- Keeps the accounts true without a person's rows and makes the person's days due again. The deletes follow in the same
+-- transaction, for each table that holds the person. The locks come first, as for a load: the transaction's view of the
+-- tables starts after them.
 lock {{ landing }}.lock_streams;
 
 lock {{ landing }}.lock_users;
+
+drop table if exists erased_batches;
+
+drop table if exists erased_files;
 
 -- What goes of each batch, as the ledger and stream_batches count it.
 create temporary table erased_batches as
@@ -91,19 +96,3 @@ where strpos(raw_line, {{ user_id | literal }}) > 0;
 update {{ marts }}.day_versions
 set version = version + 1
 where listen_date in (select listen_date from {{ marts }}.fct_listens where user_id = {{ user_id | literal }});
-
-delete from {{ marts }}.fct_listens where user_id = {{ user_id | literal }};
-
-delete from {{ marts }}.duplicate_streams where user_id = {{ user_id | literal }};
-
-delete from {{ marts }}.rejected_streams where user_id = {{ user_id | literal }};
-
-delete from {{ marts }}.dim_users where user_id = {{ user_id | literal }};
-
-delete from {{ landing }}.streams where trim(user_id) = {{ user_id | literal }};
-
-delete from {{ landing }}.users where trim(user_id) = {{ user_id | literal }};
-
-drop table erased_files;
-
-drop table erased_batches;
