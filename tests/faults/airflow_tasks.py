@@ -46,11 +46,12 @@ class Tasks:
 
             return tasks.land.function(table, run_id=run_id)
 
-    def prepare(self, **variables: str) -> Any:
-        with environment(self.environment(**variables)):
+    def prepare(self, run_id: str = "test", **asked: object) -> Any:
+        with environment(self.environment()):
             from kpi_pipeline import settings, tasks
 
-            return tasks.prepare(settings.load()).execute({"params": {}, "dag_run": SimpleNamespace(conf={})})
+            run = SimpleNamespace(conf=asked, run_id=run_id)
+            return tasks.prepare(settings.load()).execute({"params": asked, "dag_run": run})
 
     def docs(self, run_id: str = "test") -> None:
         with environment(self.environment()):
