@@ -29,7 +29,7 @@ def blocks(language: str) -> list[str]:
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment into which the package was installed; its requirements are those of this environment.
 
-    Nothing is downloaded: the requirements are seen through a .pth file, which does not carry an editable install along.
+    Nothing is downloaded: a .pth file shows the requirements, and does not carry an editable install along.
     """
     root = tmp_path_factory.mktemp("newcomer")
     shutil.copytree(PACKAGE, root / "package", ignore=shutil.ignore_patterns("*.egg-info", "build", "tests"))
