@@ -21,9 +21,8 @@ def test_each_has_a_database_of_its_own(redshift_database, name):
 def test_that_is_dropped_afterwards(redshift):
     import redshift_connector
 
-    connection = redshift_connector.connect(
-        host=redshift.host, port=redshift.port, database="dev", user=redshift.user, password=redshift.password, ssl=False
-    )
+    where = {"host": redshift.host, "port": redshift.port, "database": "dev", "ssl": False}
+    connection = redshift_connector.connect(**where, user=redshift.user, password=redshift.password)
     with connection.cursor() as cursor:
         cursor.execute("select database_name from svv_redshift_databases")
         assert [name for (name,) in cursor.fetchall()] == ["dev"]
