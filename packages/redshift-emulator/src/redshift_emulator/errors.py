@@ -23,6 +23,9 @@ class RedshiftError(Exception):
         code: The SQLSTATE.
         position: 1-based character in the statement that the client sent; none when no place can be named.
         detail: What Redshift sends as DETAIL.
+
+    Attributes:
+        is_postgres: Whether the text is PostgreSQL's, and not yet Redshift's.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class RedshiftError(Exception):
         self.code = code
         self.position = position
         self.detail = detail
+        self.is_postgres = False
 
     def fields(self) -> dict[str, str]:
         """Return the fields of an ErrorResponse message, by their one-letter names."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 
 # A regular expression: the name of a table or another object, qualified or not
 NAME = r'(?:"[^"]+"|[\w#$]+)(?:\s*\.\s*(?:"[^"]+"|[\w#$]+))*'
+
+LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @cache
@@ -21,6 +24,11 @@ def regclass(name: str) -> str:
     """Return PostgreSQL's expression for the table of a name, null when there is none."""
     quoted = name.replace("'", "''")
     return f"pg_postgres.to_regclass('{quoted}')"
+
+
+def fold(name: str) -> str:
+    """Return a name as Redshift keeps it: its ASCII letters in lower case (r_names.html)."""
+    return name.translate(LOWER)
 
 
 def quoted(name: str) -> str:

@@ -10,11 +10,95 @@ grant usage, create on schema pg_redshift to public;  -- late-binding views are 
 grant select on all tables in schema pg_redshift to public;
 grant usage, update on all sequences in schema pg_redshift to public;
 
+-- Keys are information (c_best-practices-defining-constraints.html): a row of pg_constraint, and for a primary or a unique
+-- key an index that is dead, so that PostgreSQL neither fills nor reads it. Deferrable, so that GROUP BY does not rely on it.
+create function pg_redshift.add_keys(relation regclass, keys pg_postgres.jsonb) returns void language plpgsql security definer
+  set search_path = pg_catalog, pg_postgres as $$
+declare
+  key pg_postgres.jsonb;
+  kind text;
+  base text;
+  name text;
+  number int;
+  places int2[];
+  others int2[];
+  id oid;
+  index_id oid;
+  target oid;
+  rel record;
+begin
+  select c.oid, c.relname, c.relnamespace, n.nspname into rel from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.oid = relation;
+  for key in select value from jsonb_array_elements(keys) loop
+    kind := key ->> 'type';
+    places := pg_redshift.places(relation, key -> 'columns');
+    if kind = 'p' and exists (select from pg_constraint where conrelid = relation and contype = 'p') then
+      raise exception using errcode = '42P16', message = format('multiple primary keys for table "%s" are not allowed', rel.relname);
+    end if;
+    base := coalesce(key ->> 'name', rel.relname || case kind when 'p' then '' else
+      '_' || array_to_string(array(select jsonb_array_elements_text(key -> 'columns')), '_') end
+      || case kind when 'p' then '_pkey' when 'u' then '_key' else '_fkey' end);
+    base := left(base, 55);
+    name := base;
+    number := 0;
+    while exists (select from pg_class where relname = name and relnamespace = rel.relnamespace)
+      or exists (select from pg_constraint where conname = name and conrelid = relation) loop
+      number := number + 1;
+      name := base || number;
+    end loop;
+    index_id := 0;
+    target := 0;
+    others := null;
+    if kind = 'f' then
+      target := coalesce((key ->> 'references')::oid, relation);
+      others := case jsonb_array_length(key -> 'keys') when 0
+        then (select conkey from pg_constraint where conrelid = target and contype = 'p')
+        else pg_redshift.places(target, key -> 'keys') end;
+    else
+      execute format('create index %I on %s (%s) where false', name, relation::text, (select string_agg(quote_ident(value), ', ')
+        from jsonb_array_elements_text(key -> 'columns')));
+      index_id := (select oid from pg_class where relname = name and relnamespace = rel.relnamespace);
+      update pg_index set indislive = false, indisvalid = false, indisready = false, indisunique = true, indisprimary = (kind = 'p')
+      where indexrelid = index_id;
+    end if;
+    id := pg_nextoid('pg_constraint', 'oid', 'pg_constraint_oid_index');
+    insert into pg_constraint (oid, conname, connamespace, contype, condeferrable, condeferred, conenforced, convalidated, conrelid,
+      contypid, conindid, conparentid, confrelid, confupdtype, confdeltype, confmatchtype, conislocal, coninhcount, connoinherit,
+      conperiod, conkey, confkey)
+    values (id, name, rel.relnamespace, kind::"char", kind <> 'f', false, true, true, relation, 0, index_id, 0, target,
+      case kind when 'f' then 'a' else ' ' end::"char", case kind when 'f' then 'a' else ' ' end::"char",
+      case kind when 'f' then 's' else ' ' end::"char", true, 0, true, false, places, others);
+    insert into pg_depend values ('pg_constraint'::regclass, id, 0, 'pg_class'::regclass, relation, 0, 'a');
+    if kind = 'f' and target <> relation then
+      insert into pg_depend values ('pg_constraint'::regclass, id, 0, 'pg_class'::regclass, target, 0, 'n');
+    elsif kind <> 'f' then
+      delete from pg_depend where classid = 'pg_class'::regclass and objid = index_id;
+      insert into pg_depend values ('pg_class'::regclass, index_id, 0, 'pg_constraint'::regclass, id, 0, 'i');
+    end if;
+  end loop;
+end $$;
+create function pg_redshift.places(relation regclass, names pg_postgres.jsonb) returns int2[] language plpgsql stable
+  set search_path = pg_catalog, pg_postgres as $$
+declare
+  name text;
+  found int2[] := '{}';
+  place int2;
+begin
+  for name in select jsonb_array_elements_text(names) loop
+    place := (select attnum from pg_attribute where attrelid = relation and attname = name and attnum > 0 and not attisdropped);
+    if place is null then
+      raise exception using errcode = '42703', message = format('column "%s" named in key does not exist', name);
+    end if;
+    found := found || place;
+  end loop;
+  return found;
+end $$;
 create function pg_redshift.set_attributes(id regclass, given pg_postgres.jsonb) returns void language sql security definer
   set search_path = pg_catalog, pg_postgres as $$
+  select pg_redshift.add_keys(id, given -> 'keys') where given -> 'keys' is not null;
   insert into pg_redshift.table_attributes
-  values (id, '{"diststyle": "AUTO", "sortkey": [], "encodings": {}}'::jsonb || given)
-  on conflict (table_id) do update set attributes = table_attributes.attributes || given
+  values (id, '{"diststyle": "AUTO", "sortkey": [], "encodings": {}}'::jsonb || (given - 'keys'))
+  on conflict (table_id) do update set attributes = table_attributes.attributes || (given - 'keys')
     || jsonb_build_object('encodings', table_attributes.attributes -> 'encodings' || coalesce(given -> 'encodings', '{}')) $$;
 
 -- After DDL: text becomes varchar, VARCHAR(n) holds n bytes, and a sort key becomes an index of block ranges, so that
@@ -26,6 +110,7 @@ declare
   given pg_postgres.jsonb := substring(current_query() from '/[*]redshift ([{][^*]*[}])[*]/$')::pg_postgres.jsonb;
   condition text;
   sort_keys text;
+  lost_key text;
 begin
   if current_setting('redshift.in_ddl', true) = 'on' then
     return;
@@ -36,6 +121,14 @@ begin
     join pg_class c on c.oid = d.objid and d.classid = 'pg_class'::regclass
     where c.relkind = 'r' and d.command_tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
   loop
+    for lost_key in select conname from pg_constraint where conrelid = item.oid and contype in ('p', 'u', 'f')  -- its column is gone
+      and exists (select from pg_attribute where attrelid = item.oid and attnum = any (conkey) and attisdropped)
+    loop
+      execute format('alter table %s drop constraint %I', item.name, lost_key);
+    end loop;
+    update pg_attribute i set attname = t.attname from pg_constraint c, pg_attribute t  -- a renamed column in a key
+    where c.conrelid = item.oid and c.conindid <> 0 and i.attrelid = c.conindid and t.attrelid = item.oid
+      and t.attnum = c.conkey[i.attnum] and t.attname <> i.attname;
     update pg_attribute set atttypid = 1043, atttypmod = 65539
     where attrelid = item.oid and atttypid in (25, 1043) and atttypmod = -1 and attnum > 0 and not attisdropped;
     select string_agg(format('octet_length(%I) <= %s', attname, atttypmod - 4), ' and ' order by attnum) into condition
@@ -140,7 +233,7 @@ select c.oid, current_database()::varchar as database_name, n.nspname::varchar a
   array(select jsonb_array_elements_text(attributes -> 'sortkey')) as sortkey, attributes -> 'encodings' as encodings
 from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_redshift.table_attributes a on a.table_id = c.oid
 where c.relkind in ('r', 'v') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_redshift', 'pg_postgres')
-  and c.relpersistence <> 't';
+  and (c.relpersistence <> 't' or c.relnamespace = pg_my_temp_schema());  -- of the temporary tables those of the session
 create view svv_table_info as
 select database_name as database, schema_name as schema, oid::int as table_id, table_name as "table", 'Y'::varchar as encoded,
   coalesce(case diststyle when 'KEY' then 'KEY(' || distkey || ')' else diststyle end, 'AUTO(ALL)')::varchar as diststyle,
@@ -151,7 +244,7 @@ select database_name as database, schema_name as schema, oid::int as table_id, t
   0::numeric(5,2) as unsorted, 0::numeric(5,2) as stats_off, rows as tbl_rows, null::numeric(19,2) as skew_sortkey1,
   null::numeric(19,2) as skew_rows, rows as estimated_visible_rows, null::varchar as risk_event,
   null::smallint as vacuum_sort_benefit
-from pg_redshift.relations where rows > 0;  -- an empty table is not shown
+from pg_redshift.relations where rows > 0 and schema_name not like 'pg!_temp!_%' escape '!';  -- an empty table is not shown
 create view svv_redshift_databases as
 select datname::varchar as database_name, datdba::int as database_owner, 'local'::varchar as database_type,
   array_to_string(datacl, '|')::varchar as database_acl, null::varchar as database_options,
@@ -179,7 +272,34 @@ create view svv_all_schemas as select * from svv_redshift_schemas;
 create view svv_all_columns as select * from svv_redshift_columns;
 create view svv_tables as select database_name as table_catalog, schema_name as table_schema, table_name, table_type, remarks
 from svv_redshift_tables;
-create view svv_columns as select database_name as table_catalog, schema_name as table_schema, * from svv_redshift_columns;
+create view svv_columns as select database_name as table_catalog, schema_name as table_schema, *, null::varchar as domain_name
+from svv_redshift_columns;
+create view pg_proc_info as select oid as prooid, p.* from pg_proc p;
+
+-- Columns of Redshift's catalogue tables: PostgreSQL takes x.reldiststyle for a call of the function with a row of pg_class
+create function pg_redshift.encoding_names() returns text[] language sql immutable
+  as $$ select '{none,bytedict,delta,delta32k,lzo,mostly8,mostly16,mostly32,runlength,text255,text32k,zstd,az64}'::text[] $$;
+create function format_encoding(int) returns varchar language sql immutable as $$ select (pg_redshift.encoding_names())[$1 + 1] $$;
+create function reldiststyle(pg_class) returns int2 language sql stable as $$  -- PG_CLASS_INFO.html
+  select coalesce((select case attributes ->> 'diststyle' when 'EVEN' then 0 when 'KEY' then 1 when 'ALL' then 8 else 10 end
+    from pg_redshift.table_attributes where table_id = $1.oid), case $1.relkind when 'r' then 10 else 0 end)::int2 $$;
+create function releffectivediststyle(pg_class) returns int2 language sql stable as $$ select pg_catalog.reldiststyle($1) $$;
+create function attisdistkey(pg_attribute) returns bool language sql stable as $$
+  select coalesce((select attributes ->> 'distkey' = $1.attname from pg_redshift.table_attributes where table_id = $1.attrelid), false) $$;
+create function attsortkeyord(pg_attribute) returns int language sql stable as $$
+  select coalesce((select place * case when attributes ->> 'sort_style' = 'INTERLEAVED' and place % 2 = 0 then -1 else 1 end
+    from (select attributes, array_position(array(select pg_postgres.jsonb_array_elements_text(attributes -> 'sortkey')),
+      $1.attname::text) as place from pg_redshift.table_attributes where table_id = $1.attrelid) found), 0) $$;
+create function pg_redshift.encoding(given pg_postgres.jsonb, name text, kind oid) returns varchar language sql stable as $$
+  select coalesce(given -> 'encodings' ->> name, case when given -> 'sortkey' @> pg_postgres.to_jsonb(name) or kind in (16, 700, 701)
+    then 'none' when kind in (1042, 1043) then 'lzo' else 'az64' end) $$;
+create function attencodingtype(pg_attribute) returns int2 language sql stable as $$
+  select (array_position(pg_redshift.encoding_names(), (select pg_redshift.encoding(
+    (select attributes from pg_redshift.table_attributes where table_id = $1.attrelid), $1.attname, $1.atttypid))) - 1)::int2 $$;
+create function adsrc(pg_attrdef) returns text language sql stable as $$ select pg_catalog.pg_get_expr($1.adbin, $1.adrelid) $$;
+create view pg_class_info as select c.*, c.reldiststyle, c.releffectivediststyle, null::timestamp as relcreationtime from pg_class c;
+create view pg_attribute_info as select a.*, a.attisdistkey, a.attsortkeyord, a.attencodingtype from pg_attribute a;
+grant select on pg_proc_info, pg_class_info, pg_attribute_info to public;
 -- A column without an encoding has the one that r_CREATE_TABLE_NEW.html names for its type
 create view pg_table_def as
 select r.schema_name as schemaname, r.table_name as tablename, attname::varchar as "column",
@@ -209,6 +329,15 @@ grant select on all tables in schema pg_redshift to public;
 select format('grant select on %I to public', relname) from pg_class
 where relnamespace = 'pg_catalog'::regnamespace and relname ~ '^((svv|stv|sys)_|pg_table_def$)' and relkind = 'v' \gexec
 
+create or replace function information_schema._pg_expandarray(in anyarray, out x anyelement, out n int) returns setof record
+  language sql immutable strict as $$ select v, place::int from pg_postgres.unnest($1) with ordinality as found(v, place) $$;
+alter function pg_get_constraintdef(oid) rename to postgres_constraintdef;
+alter function pg_get_constraintdef(oid, bool) rename to postgres_constraintdef;
+create function pg_get_constraintdef(oid) returns text language sql stable strict
+  as $$ select replace(pg_catalog.postgres_constraintdef($1), ' DEFERRABLE', '') $$;
+create function pg_get_constraintdef(oid, bool) returns text language sql stable strict
+  as $$ select replace(pg_catalog.postgres_constraintdef($1, $2), ' DEFERRABLE', '') $$;
+
 -- text is varchar in what the catalogue says, too
 alter function format_type(oid, int) rename to pg_format_type;
 create function format_type(oid, int) returns text language sql stable as $$
@@ -218,6 +347,6 @@ create view information_schema.columns as
 select table_catalog, table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,
   (case data_type when 'text' then 'character varying' else data_type end)::varchar as data_type,
   (case data_type when 'text' then 65535 else character_maximum_length end)::int as character_maximum_length,
-  character_octet_length, numeric_precision, numeric_precision_radix, numeric_scale, datetime_precision, is_identity
+  character_octet_length, numeric_precision, numeric_precision_radix, numeric_scale, datetime_precision, is_identity, null::varchar as domain_name
 from information_schema.postgres_columns;
 grant select on information_schema.columns to public;

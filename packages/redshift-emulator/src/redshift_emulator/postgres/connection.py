@@ -120,7 +120,9 @@ class Connection:
                     self.transaction = body
             if kind in (until, Backend.READY_FOR_QUERY):
                 if error:
-                    raise RedshiftError(error["M"], error["C"], detail=error.get("D"))
+                    refusal = RedshiftError(error["M"], error["C"], detail=error.get("D"))
+                    refusal.is_postgres = True
+                    raise refusal
                 return rows
 
     def close(self) -> None:

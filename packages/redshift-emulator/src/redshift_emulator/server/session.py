@@ -193,7 +193,11 @@ class Session:
             if self.postgres.is_in_transaction:
                 with contextlib.suppress(RedshiftError):  # fails on purpose, to abort the transaction
                     self.postgres.query(UNPARSABLE)
-            self.client.send_error(for_client(error).fields())
+            refusal = for_client(error)
+            fields = refusal.fields()
+            if refusal.is_postgres:
+                fields = in_redshift_words(fields, statement, self.absent_functions)
+            self.client.send_error(fields)
             return False
         self.client.send(pack(Backend.COMMAND_COMPLETE, tag.encode() + b"\0"))
         return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlglot.tokens import Token, TokenType
 
 from ..errors import SYNTAX_ERROR, RedshiftError, missing, syntax_error
+from ..names import fold
 from .grammar import tokenize
 
 MAXERROR_LIMIT = 100_000
@@ -70,8 +71,8 @@ def parse(sql: str) -> Copy:
     tokens = tokenize(sql)[1:]
     start = next((i for i, token in enumerate(tokens) if token.text.upper() == "FROM"), len(tokens) - 1)
     opening = next((i for i in range(start) if tokens[i].token_type == TokenType.L_PAREN), start)
-    table = "".join(sql[token.start : token.end + 1] for token in tokens[:opening]).lower()
-    columns = tuple(t.text.lower() for t in tokens[opening + 1 : max(start - 1, opening)] if t.text != ",")
+    table = fold("".join(sql[token.start : token.end + 1] for token in tokens[:opening]))
+    columns = tuple(fold(t.text) for t in tokens[opening + 1 : max(start - 1, opening)] if t.text != ",")
     if len(tokens) <= start + 1 or tokens[start + 1].token_type != TokenType.STRING:
         raise syntax_error(*tokens[start + 1 : start + 2])
     command = Copy(table, columns, tokens[start + 1].text, read_options(tokens[start + 2 :]))

@@ -8,14 +8,16 @@ from typing import Any
 
 from sqlglot import exp
 
+from ..catalogue.tables import Catalogue
 from ..errors import NOT_SUPPORTED, SYNTAX_ERROR, RedshiftError, syntax_error
-from ..names import NAME
+from ..names import NAME, fold
 from .grammar import name_in_catalogue, name_of, read, tokenize, write
+from .keys import Key, column_key, resolve_references, table_keys
 from .rewriting import Rewriting
 
 # The constraints of a column that PostgreSQL has too; keys are information, and an encoding has no meaning here
 KEPT_CONSTRAINTS = (exp.DefaultColumnConstraint, exp.GeneratedAsIdentityColumnConstraint, exp.NotNullColumnConstraint)
-LEFT_OUT = (exp.CollateColumnConstraint, exp.Reference, exp.UniqueColumnConstraint)
+LEFT_OUT = (exp.CollateColumnConstraint,)
 WITHOUT_EFFECT = (exp.BackupProperty, exp.EncodeProperty, exp.TemporaryProperty)
 STYLES = ("AUTO", "EVEN", "KEY", "ALL")
 # c_Compression_encodings.html
@@ -29,18 +31,23 @@ class Table:
 
     Attributes:
         given: diststyle, distkey, sortkey, sort_style, encodings.
-        primary_key: Names of columns.
-        names: Those of all columns.
+        names: The names of all columns.
+        keys: Primary, unique and foreign keys, which are information.
     """
 
     def __init__(self) -> None:
         self.given: dict[str, Any] = {}
-        self.primary_key: set[str] = set()
         self.names: set[str] = set()
+        self.keys: list[Key] = []
+
+    @property
+    def primary_key(self) -> set[str]:
+        """The columns of the primary key, which cannot be null."""
+        return {name for key in self.keys if key["type"] == "p" for name in key["columns"]}
 
     def column(self, column: exp.ColumnDef) -> None:
         """Takes out of a column's definition what PostgreSQL does not know."""
-        name, kept = column.name.lower(), []
+        name, kept = fold(column.name), []
         self.names.add(name)
         if name == "oid":  # a system column of PostgreSQL 8; PostgreSQL itself refuses the others
             raise RedshiftError(f'column name "{name}" conflicts with a system column name', "42701")
@@ -49,8 +56,8 @@ class Table:
             kind = constraint.kind
             if isinstance(kind, KEPT_CONSTRAINTS):
                 kept.append(constraint)
-            elif isinstance(kind, exp.PrimaryKeyColumnConstraint):
-                self.primary_key.add(name)
+            elif key := column_key(name, kind):
+                self.keys.append(key)
             elif kind.name == "DISTKEY":
                 if "distkey" in self.given:
                     raise RedshiftError("only one column can be the distribution key", SYNTAX_ERROR)
@@ -72,7 +79,7 @@ class Table:
         """Keeps the encoding of a column; AUTO is what a column has without one."""
         if encoding.lower() != "auto":
             names = self.given.setdefault("encodings", {})
-            names[column.lower()] = "none" if encoding.lower() == "raw" else encoding.lower()
+            names[fold(column)] = "none" if encoding.lower() == "raw" else encoding.lower()
 
     def attribute(self, node: exp.Expression) -> None:
         """One property of a table: BACKUP, DISTSTYLE, DISTKEY, SORTKEY, ENCODE AUTO."""
@@ -80,9 +87,9 @@ class Table:
             case exp.DistStyleProperty() if node.name.upper() in STYLES:
                 self.given["diststyle"] = node.name.upper()
             case exp.DistKeyProperty():
-                self.given |= {"diststyle": "KEY", "distkey": node.name.lower()}
+                self.given |= {"diststyle": "KEY", "distkey": fold(node.name)}
             case exp.SortKeyProperty():
-                self.given["sortkey"] = [name.name.lower() for name in node.this]
+                self.given["sortkey"] = [fold(name.name) for name in node.this]
                 self.given["sort_style"] = "COMPOUND" if node.args["compound"] else "INTERLEAVED"
             case _ if not isinstance(node, WITHOUT_EFFECT):
                 raise syntax_error(re.match(r"\w*", write(node))[0].lower())  # type: ignore[index]
@@ -92,6 +99,7 @@ class Table:
         given = ({"distkey": None} if "diststyle" in self.given else {}) | self.given | more
         if given.get("diststyle") == "KEY" and not given["distkey"]:
             raise RedshiftError("DISTKEY must be specified when DISTSTYLE KEY is", SYNTAX_ERROR)
+        given |= {"keys": self.keys} if self.keys else {}
         return json.dumps(({"sort_style": "COMPOUND"} if given.get("sortkey") else {}) | given)
 
 
@@ -104,8 +112,7 @@ def create(rewriting: Rewriting, node: exp.Create) -> None:
     table, more = Table(), {}
     items = node.this.expressions if isinstance(node.this, exp.Schema) else []
     properties = node.args["properties"].expressions if node.args.get("properties") else []
-    for key in [key for item in items for key in item.find_all(exp.PrimaryKey)]:
-        table.primary_key |= {name.name.lower() for name in key.find_all(exp.Identifier)}
+    table.keys += [key for item in items for key in table_keys(item)]
     for item in items:
         if isinstance(item, exp.ColumnDef):
             table.column(item)
@@ -114,6 +121,8 @@ def create(rewriting: Rewriting, node: exp.Create) -> None:
     if items:  # the rest are keys, which are information
         kept = [item for item in items if isinstance(item, exp.ColumnDef | exp.Identifier | exp.LikeProperty)]
         node.this.set("expressions", kept)
+    if any("references" in key for key in table.keys):
+        resolve_references(table.keys, fold(node.find(exp.Table).name), rewriting.asked())
     for item in properties:
         table.attribute(item)
     distkey = table.given.get("distkey")
@@ -156,4 +165,12 @@ def altered(changes: str) -> str:
     sql = f"create table altered (a int) {attributes}"
     for item in read(tokenize(sql), sql).args["properties"].expressions if attributes.strip() else []:
         table.attribute(item)
+    return table.as_json()
+
+
+def added_keys(sql: str, name: str, catalogue: Catalogue) -> str:
+    """Return the attributes that ALTER TABLE ... ADD gives a table when it adds keys."""
+    table = Table()
+    table.keys = [key for action in read(tokenize(sql), sql).args["actions"] for key in table_keys(action)]
+    resolve_references(table.keys, name, catalogue)
     return table.as_json()

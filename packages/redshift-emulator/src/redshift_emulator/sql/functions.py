@@ -89,11 +89,13 @@ def function(rewriting: Rewriting, node: exp.Anonymous) -> None:
     elif name in COLLECTING:
         analytic(rewriting, node)
     elif name in ("current_setting", "set_config") and arguments and arguments[0].name.lower() in SETTINGS:
-        arguments[0].replace(exp.Literal.string(f"redshift.{arguments[0].name}"))
+        setting = arguments[0].name.lower()
+        arguments[0].replace(exp.Literal.string(f"redshift.{setting}"))
         rewriting.changed = True
         if name == "current_setting":
+            unset = "default" if setting == "query_group" else "unset"  # SHOW answers unset: r_RESET.html
             value = call("nullif", call(name, node.expressions[0], exp.true()), exp.Literal.string(""))
-            rewriting.replace(node, call("coalesce", value, exp.Literal.string("unset")), name)
+            rewriting.replace(node, call("coalesce", value, exp.Literal.string(unset)), name)
     elif name.startswith("json_") and isinstance(arguments[-1], exp.Boolean):  # null_if_invalid
         flag = arguments.pop()
         if flag.this:

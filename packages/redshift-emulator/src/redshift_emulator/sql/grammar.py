@@ -32,6 +32,10 @@ TYPE_WORDS = set(
     "BPCHAR VARCHAR NVARCHAR TEXT DATE TIME TIMETZ TIMESTAMP TIMESTAMPTZ BOOLEAN BOOL INTERVAL GEOMETRY GEOGRAPHY "
     "HLLSKETCH SUPER VARBYTE VARBINARY ARRAY NULL RANGE UNION UNKNOWN".split()
 ) | {"DOUBLE PRECISION", "CHARACTER VARYING", "CHAR VARYING", "BINARY VARYING"}
+# Blanks that are no ASCII are letters of a name in Redshift; sqlglot would cut the name there
+FOREIGN_BLANKS = re.compile(r"[^\S\x00-\x7f]")
+STAND_FOR_BLANK = "\ue000"  # of private use
+TEXT_TYPES = (exp.DType.VARCHAR, exp.DType.NVARCHAR, exp.DType.TEXT)
 ABSENT_TYPES = {"super", "hllsketch", "geometry", "geography", "varbyte", "varbinary", "binary varying"}
 
 
@@ -59,8 +63,11 @@ def tokenize(sql: str) -> list[Token]:
     Raises:
         sqlglot.errors.TokenError: A literal or a comment does not end.
     """
-    tokens = GRAMMAR.tokenize(sql)
+    blanks = FOREIGN_BLANKS.search(sql)
+    tokens = GRAMMAR.tokenize(FOREIGN_BLANKS.sub(STAND_FOR_BLANK, sql) if blanks else sql)
     for token in tokens:
+        if blanks and STAND_FOR_BLANK in token.text:
+            token.text = sql[token.start : token.end + 1].strip('"')
         if token.token_type == TokenType.STRING:
             token.text = sql[token.start + 1 : token.end]
     return tokens
@@ -69,6 +76,7 @@ def tokenize(sql: str) -> list[Token]:
 class Tokenizer(Redshift.Tokenizer):
     """Types of other databases (DATETIME, STRING) are no words: PostgreSQL says that there is none of the name."""
 
+    COMMANDS: ClassVar = set()  # the words after VACUUM and the like are tokens, too
     KEYWORDS: ClassVar = {
         word: kind
         for word, kind in Redshift.Tokenizer.KEYWORDS.items()
@@ -158,6 +166,8 @@ class Generator(RedshiftGenerator):
 
     def datatype_sql(self, expression: exp.DataType) -> str:
         """A type with the length that Redshift gives it."""
+        if expression.this in TEXT_TYPES and not expression.expressions and isinstance(expression.parent, exp.Cast):
+            return "varchar"  # as long as what is cast: r_Character_types.html
         if expression.this == exp.DType.TEXT and not expression.expressions:
             return postgres_type("text")  # the default would make VARCHAR(MAX) of it
         return postgres_type(super().datatype_sql(expression))

@@ -9,6 +9,7 @@ from ..catalogue.tables import Catalogue
 from ..errors import RedshiftError
 from . import refusals
 from .grammar import nodes_of, read, tokenize, write
+from .literals import give_types
 from .rewrite import REWRITTEN_WORDS, rewrite
 from .rewriting import Rewriting
 
@@ -25,16 +26,18 @@ class Query:
         sql: The query.
         before: PostgreSQL's text of what stands before it.
         after: What to append.
+        makes_columns: Whether the columns of a new relation come from it, so that its literals need types.
     """
 
     sql: str
     before: str = ""
     after: str = ""
+    makes_columns: bool = False
 
     def written(self, body: str, catalogue: Catalogue | None) -> str:
         """PostgreSQL's text of the statement `body`."""
         try:
-            sql = rewritten(self.sql, catalogue)
+            sql = rewritten(self.sql, catalogue, self.makes_columns)
         except RedshiftError as error:
             if error.position is not None:
                 error.position += max(body.find(self.sql), 0)
@@ -42,7 +45,7 @@ class Query:
         return self.before + sql + (self.after and "\n" + self.after)  # the query can end in a comment
 
 
-def rewritten(sql: str, catalogue: Catalogue | None) -> str:
+def rewritten(sql: str, catalogue: Catalogue | None, makes_columns: bool = False) -> str:
     """PostgreSQL's text of a query.
 
     Raises:
@@ -62,6 +65,8 @@ def rewritten(sql: str, catalogue: Catalogue | None) -> str:
     nodes = nodes_of(tree)
     refusals.check(tree, nodes)
     rewriting = Rewriting(tree, nodes, catalogue)
+    if makes_columns:
+        give_types(rewriting, tree)
     tree = rewrite(rewriting)
     if not rewriting.changed and not any(token.text.upper() in REWRITTEN_WORDS for token in tokens):
         return sql

@@ -27,7 +27,6 @@ COLLECTING = {"listagg", "median", "percentile_cont"}
 # A word of a grammar that is PostgreSQL's, or that sqlglot knows of other databases, and those that have to follow it,
 # where 0 is any number; the last of them is the wrong one, except for ON
 TRIGGERS = {
-    "ARRAY": ["["],
     "AS": ["TABLE"],
     "DISTINCT": ["ON"],
     "FILTER": ["("],
@@ -105,6 +104,11 @@ def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
             CHECKS[kind](node)
         elif kind in NOT_ON_TABLES and on_tables:
             NOT_ON_TABLES[kind](node)
+        elif kind is exp.Bracket and name_of(node.this.unnest()) == "current_schemas":
+            continue  # an array of the leader node's
+        elif kind is exp.Array and node.args.get("bracket_notation"):
+            if on_tables or not any(tables(nodes)):
+                raise syntax_error("[", position(node))
         elif kind in NOT_HERE:
             raise missing(NOT_HERE[kind], position(node))
         elif kind in NOT_IN_REDSHIFT:

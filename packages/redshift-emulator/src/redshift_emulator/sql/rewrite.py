@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlglot import exp
 
+from ..names import fold
 from . import ddl
 from .functions import extract, function
 from .grammar import name_in_catalogue
+from .literals import give_types
 from .rewriting import Rewriting
 from .selects import select
 from .windows import analytic
@@ -20,6 +22,10 @@ DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVA
 
 def rewrite(rewriting: Rewriting) -> exp.Expression:
     """Return the rewritten statement; `changed` says whether anything differs."""
+    if isinstance(rewriting.tree, exp.Create) and isinstance(rewriting.tree.expression, exp.Query):
+        give_types(rewriting, rewriting.tree.expression)
+    elif isinstance(rewriting.tree, exp.Select) and rewriting.tree.args.get("into"):
+        give_types(rewriting, rewriting.tree)
     for node in reversed(rewriting.nodes):
         if handle := REWRITES.get(type(node)):
             handle(rewriting, node)
@@ -27,10 +33,10 @@ def rewrite(rewriting: Rewriting) -> exp.Expression:
 
 
 def identifier(rewriting: Rewriting, node: exp.Identifier) -> None:
-    """Names fold to lower case, quoted ones too (r_names.html)."""
+    """Fold a quoted name, also inside the body of a function."""
     name = str(node.this)
-    if node.args.get("quoted") and name != name.lower():
-        node.set("this", name.lower())
+    if node.args.get("quoted") and name != fold(name):
+        node.set("this", fold(name))
         rewriting.changed = True
 
 

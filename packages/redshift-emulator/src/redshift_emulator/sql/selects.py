@@ -9,15 +9,44 @@ from .functions import is_bare_argument
 from .grammar import name_in_catalogue
 from .rewriting import Rewriting
 
+# Columns that PostgreSQL's tables lack
+CATALOGUE_COLUMNS = {
+    "pg_class": ("reldiststyle", "releffectivediststyle"),
+    "pg_attribute": ("attisdistkey", "attsortkeyord", "attencodingtype"),
+    "pg_attrdef": ("adsrc",),
+}
+CONDITIONS = (exp.Where, exp.Having, exp.And, exp.Or, exp.Not)
+
 
 def select(rewriting: Rewriting, node: exp.Select) -> None:
     """What is Redshift's own in a SELECT."""
+    qualify_catalogue_columns(rewriting, node)
+    truth_of_numbers(rewriting, node)
     if rewriting.has_lateral_aliases:
         lateral_aliases(rewriting, node)
     if node.args.get("qualify"):
         qualify(rewriting, node)
     if rewriting.has_try_cast:
         compute_once(rewriting, node)
+
+
+def qualify_catalogue_columns(rewriting: Rewriting, select: exp.Select) -> None:
+    """Qualify columns that only Redshift's catalogue tables have: the emulator has functions of a row in their place."""
+    clauses = [select.args.get("from_"), *(select.args.get("joins") or [])]
+    for table in [clause.this for clause in clauses if clause and isinstance(clause.this, exp.Table)]:
+        for column in select.find_all(exp.Column) if table.name.lower() in CATALOGUE_COLUMNS else []:
+            is_own = column.find_ancestor(exp.Select) is select and not column.table
+            if is_own and column.name.lower() in CATALOGUE_COLUMNS[table.name.lower()]:
+                column.set("table", exp.to_identifier(table.alias_or_name))
+                rewriting.changed = True
+
+
+def truth_of_numbers(rewriting: Rewriting, select: exp.Select) -> None:
+    """Write a number that is a condition of its own (WHERE 1 AND ...) as a boolean."""
+    for clause in ("where", "having"):
+        for node in select.args[clause].walk() if select.args.get(clause) else []:
+            if isinstance(node, exp.Literal) and node.is_int and isinstance(node.parent, CONDITIONS):
+                rewriting.replace(node, exp.Boolean(this=int(node.name) != 0))
 
 
 def compute_once(rewriting: Rewriting, select: exp.Select) -> None:

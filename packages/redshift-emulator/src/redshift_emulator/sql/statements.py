@@ -7,6 +7,7 @@ Redshift has it and the emulator does not.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import NOT_SUPPORTED, RedshiftError, missing, syntax_error, unsupported_command
@@ -16,6 +17,7 @@ from ..protocol.messages import IDLE
 from . import ddl, refusals
 from .copy import parse
 from .grammar import nodes_of, read, tokenize
+from .identifiers import without_databases
 from .query import Query, rewritten
 from .statement import Action, Session
 
@@ -24,6 +26,7 @@ CREATE_VIEW = re.compile(
 )
 SETTINGS = read_list(Path(__file__).parent / "settings.txt")
 SHARED_SETTINGS = read_list(Path(__file__).parent / "shared_settings.txt")
+ISOLATION = r"transaction\s+isolation\s+level"
 SHOW_OBJECTS = {
     "schemas": ("svv_redshift_schemas", "schema_name", "database_name"),
     "tables": ("svv_redshift_tables", "table_name", "database_name", "schema_name"),
@@ -43,14 +46,14 @@ def create_view(body: str) -> Query | Action:
     if not found:
         raise syntax_error()
     if not found[3]:
-        return Query(found[2], re.sub(r'\bview\s+(?="#)', "temporary view ", f"{found[1]} ", flags=re.I))
+        return Query(found[2], re.sub(r'\bview\s+(?="#)', "temporary view ", f"{found[1]} ", flags=re.I), makes_columns=True)
     if any(not table.db for table in refusals.tables(nodes_of(read(tokenize(found[2]), found[2])))):
         message = "All the relation names inside should be qualified when creating views with no schema binding."
         raise RedshiftError(message, NOT_SUPPORTED)
 
     def run(session: Session) -> str:
         with session.postgres.together():
-            late_binding_view(session.postgres, found[1], rewritten(found[2], session.catalogue))
+            late_binding_view(session.postgres, found[1], rewritten(found[2], session.catalogue, makes_columns=True))
         return "CREATE VIEW"
 
     return run
@@ -81,11 +84,12 @@ def alter_table(body: str) -> str | Query | Action:
     if verb == "ADD" and noun in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
         if re.search(r"\bcheck\b", change, re.I):
             raise syntax_error("check")
-        return keep(table, "{}")
+        return keep(table, lambda session: ddl.added_keys(body, table, session.catalogue))
     if verb == "ADD":
         return Query(body)
     if verb == "ALTER" and re.search(r"\b(?:diststyle|distkey|sortkey|encode)\b", change, re.I):
-        return keep(table, ddl.altered(change))
+        attributes = ddl.altered(change)
+        return keep(table, lambda session: attributes)
     if verb == "ALTER":
         if not re.search(r"\stype\s+(varchar|character\s+varying)\s*\(\s*\d+\s*\)$", change, re.I):
             raise RedshiftError("ALTER COLUMN TYPE is only supported for the size of a VARCHAR", NOT_SUPPORTED)
@@ -97,12 +101,14 @@ def alter_table(body: str) -> str | Query | Action:
     return body
 
 
-def keep(table: str, attributes: str) -> Action:
+def keep(table: str, attributes: Callable[[Session], str]) -> Action:
     """ALTER of keys and encodings: what the catalogue shows, and how INSERT sorts from now on; the owner's to do."""
 
     def run(session: Session) -> str:
-        session.postgres.query(f"alter table {table} reset (fillfactor)")  # it has to exist, and to be the user's own
-        session.postgres.query(f"select pg_redshift.set_attributes({regclass(table)}, '{attributes}')")
+        literal = attributes(session).replace("\\", "\\\\").replace("'", "''")
+        with session.postgres.together():
+            session.postgres.query(f"alter table {table} reset (fillfactor)")  # it has to exist, and be the user's own
+            session.postgres.query(f"select pg_redshift.set_attributes({regclass(table)}, '{literal}')")
         return "ALTER TABLE"
 
     return run
@@ -124,6 +130,19 @@ def copy(body: str) -> Action:
     """COPY from S3."""
     command = parse(body)
     return lambda session: session.copy(command)
+
+
+def in_database(sql: str, databases: set[str]) -> Action:
+    """Run a statement that names its database, which has to be the one that the client is connected to."""
+
+    def run(session: Session) -> str:
+        (current,) = session.postgres.names("select current_database()")
+        if others := databases - {current}:
+            raise missing(f"statements on the schemas of another database ({min(others)})")
+        session.postgres.query(sql)
+        return session.postgres.tag
+
+    return run
 
 
 def truncate(body: str) -> Action:
@@ -168,6 +187,9 @@ def setting(body: str) -> str:
             value = f"nullif(current_setting('redshift.{name}', true), '')"
             return f"select coalesce({value}, 'unset') as {name}"
         return f"{verb} {local or ''}redshift.{name}{rest}"
+    if verb == "show" and (name == "default_transaction_isolation" or re.fullmatch(ISOLATION, f"{name}{rest}", re.I)):
+        column = "default_transaction_isolation" if rest == "" else "transaction_isolation"
+        return f"select 'serializable' as {column}"
     if verb == "show" and name == "server_version":
         return "select '8.0.2' as server_version"
     if verb == "show" and name == "statement_timeout":  # PostgreSQL shows its unit
@@ -299,5 +321,8 @@ def plan(body: str) -> str | Query | Action:
     for statement, option, text in REPLACED:
         if re.match(statement, body, re.I):
             body = re.sub(option, text, body, flags=re.I)
+    body, databases = without_databases(body)
     handle = next((handle for pattern, handle in STATEMENTS if pattern.match(body)), passed)
+    if databases and handle is passed:
+        return in_database(handle(body), databases)
     return handle(body)  # without a handler it is no statement: PostgreSQL says at which word

@@ -17,19 +17,20 @@ from ..catalogue.tables import Catalogue
 from ..errors import for_client
 from ..names import NAME
 from .grammar import tokenize
+from .identifiers import BLANKS, normalized
 from .query import Query
 from .rewriting import NeedsCatalogueError
 from .statement import UNPARSABLE, Statement
 from .statements import plan
 
-LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.S)
+LEADING = re.compile(rf"(?:[{BLANKS}]+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.S)
 FILLS = re.compile(rf"insert\s+into\s+({NAME})\s*(?:\([^()]*\)\s*)?\(*\s*(?:select|with)\b", re.I)
 
 
 def split(text: str) -> list[str]:
     """The statements of a text, cut at the semicolons that stand in no literal, identifier or comment."""
     if ";" not in text:
-        return [text] if text.strip() else []
+        return [text] if text.strip(BLANKS) else []
     try:
         tokens = tokenize(text)
     except TokenError:
@@ -60,9 +61,9 @@ def translate(text: str, catalogue: Catalogue | None) -> Statement:
     """
     leading = LEADING.match(text)
     start = leading.end() if leading else 0
-    body = text[start:].rstrip().rstrip(";").rstrip()
+    body = text[start:].rstrip(BLANKS).rstrip(";").rstrip(BLANKS)
     try:
-        planned = plan(with_quoted_temporary_names(body))
+        planned = plan(normalized(body))
         if isinstance(planned, Query):
             planned = planned.written(body, catalogue)
     except NeedsCatalogueError:
@@ -81,11 +82,3 @@ def translate(text: str, catalogue: Catalogue | None) -> Statement:
         return Statement(text, action=planned)
     fills = FILLS.match(planned)
     return Statement(text, planned, fills=fills[1] if fills else "")
-
-
-def with_quoted_temporary_names(sql: str) -> str:
-    """The name of a temporary table can start with #, which PostgreSQL wants in quotes."""
-    for token in reversed(tokenize(sql)) if "#" in sql else []:
-        if token.token_type == TokenType.VAR and re.match(r"#\w", token.text):
-            sql = f'{sql[: token.start]}"{token.text.lower()}"{sql[token.end + 1 :]}'
-    return sql
