@@ -93,6 +93,53 @@ begin
   end loop;
   return found;
 end $$;
+-- Late-binding views are views over a function, whose body PostgreSQL reads when it runs: so its tables can be dropped and
+-- made again. One whose tables are not there yet waits, and has no columns, until a table or view is made or renamed.
+create table pg_redshift.waiting_views (view_id oid primary key, query text not null, code text not null, message text not null);
+create function pg_redshift.unresolved(view_id oid default 0) returns bool volatile security definer language plpgsql
+  set search_path = pg_catalog, pg_postgres as $$
+declare
+  why record;
+begin
+  select code, message into why from pg_redshift.waiting_views w where w.view_id = unresolved.view_id;
+  raise exception using errcode = why.code, message = why.message;
+end $$;
+create function pg_redshift.bind_late(view regclass, query text) returns bool language plpgsql security definer
+  set search_path = pg_catalog, pg_postgres, pg_temp as $$
+declare
+  columns text;
+  number bigint := nextval('pg_redshift.view_id');
+begin
+  begin
+    execute 'create temporary view late_binding_columns as ' || query;
+    select string_agg(quote_ident(attname) || ' ' || pg_format_type(atttypid, atttypmod), ', ' order by attnum) into columns
+    from pg_attribute where attrelid = 'pg_temp.late_binding_columns'::regclass;
+    drop view pg_temp.late_binding_columns;
+    execute format('create function pg_redshift.view_%s() returns table (%s) language sql stable as %L', number, columns, query);
+    execute format('create or replace view %s as select * from pg_redshift.view_%s()', view, number);
+    delete from pg_redshift.waiting_views where view_id = view;
+    return true;
+  exception when undefined_table or undefined_column or invalid_schema_name then
+    insert into pg_redshift.waiting_views values (view, query, sqlstate, sqlerrm)
+    on conflict (view_id) do update set code = excluded.code, message = excluded.message;
+    execute format('create or replace view %s as select where pg_redshift.unresolved(%s)', view, view::oid);
+    return false;
+  end;
+end $$;
+create function pg_redshift.bind_waiting() returns void language plpgsql security definer
+  set search_path = pg_catalog, pg_postgres, pg_temp as $$
+declare
+  item record;
+begin
+  for item in select w.*, c.oid from pg_redshift.waiting_views w left join pg_class c on c.oid = w.view_id order by 1 loop
+    if item.oid is null then
+      delete from pg_redshift.waiting_views where view_id = item.view_id;
+    else
+      perform pg_redshift.bind_late(item.view_id, item.query);
+    end if;
+  end loop;
+end $$;
+
 create function pg_redshift.set_attributes(id regclass, given pg_postgres.jsonb) returns void language sql security definer
   set search_path = pg_catalog, pg_postgres as $$
   select pg_redshift.add_keys(id, given -> 'keys') where given -> 'keys' is not null;
@@ -111,6 +158,7 @@ declare
   condition text;
   sort_keys text;
   lost_key text;
+  times text;
 begin
   if current_setting('redshift.in_ddl', true) = 'on' then
     return;
@@ -139,6 +187,13 @@ begin
         execute format('alter table %s add constraint bytes check (%s) not valid', item.name, condition);
       end if;
     end if;
+    select string_agg(quote_literal(attname), ', ') into times
+    from pg_attribute where attrelid = item.oid and atttypid in (1083, 1266) and not attisdropped;
+    execute format('drop trigger if exists midnight on %s', item.name);
+    if times is not null then
+      execute format('create trigger midnight before insert or update on %s for each row execute function pg_redshift.midnight(%s)',
+        item.name, times);
+    end if;
     if given is not null then
       insert into pg_redshift.table_attributes  -- a table that is made LIKE another inherits
       select item.oid, attributes from pg_redshift.table_attributes where table_id = (given ->> 'like')::oid
@@ -152,6 +207,7 @@ begin
       end if;
     end if;
   end loop;
+  perform pg_redshift.bind_waiting();
   perform set_config('redshift.in_ddl', 'off', true);
 end $$;
 -- A view is only read (r_CREATE_VIEW.html)
@@ -200,6 +256,23 @@ select x.* from pg_redshift.load_log('load_history') line, json_to_record(line) 
   end_time timestamp, duration bigint, data_source varchar, file_format varchar, loaded_rows bigint, loaded_bytes bigint,
   source_file_count bigint, source_file_bytes bigint, file_count_scanned bigint, file_bytes_scanned bigint,
   error_count bigint);
+
+-- A digest that CREATE USER was given, which PostgreSQL itself would take for a password
+create function pg_redshift.keep_password(name text, digest text) returns void language plpgsql security definer
+  set search_path = pg_catalog, pg_postgres as $$ begin
+  if not exists (select from pg_authid where rolname = session_user and (rolsuper or rolcreaterole)) then
+    raise exception using errcode = '42501', message = 'permission denied';
+  end if;
+  update pg_authid set rolpassword = digest where rolname = name;
+end $$;
+-- c_user-defined_roles.html (sys: roles are there from the start)
+do $$ declare name text; begin
+  foreach name in array '{sys:operator,sys:dba,sys:superuser,sys:secadmin,sys:monitor}'::text[] loop
+    if not exists (select from pg_roles where rolname = name) then
+      execute format('create role %I', name);
+    end if;
+  end loop;
+end $$;
 
 create function current_user_id() returns int stable parallel safe
   return (select oid::int from pg_roles where rolname = current_user);

@@ -52,6 +52,22 @@ create function pg_redshift.no_text(bool) returns text stable parallel safe
   return pg_redshift.fail('42846', 'cannot cast type boolean to character varying');
 update pg_cast set castfunc = 'pg_redshift.no_text'::regproc where castsource = 16 and casttarget in (25, 1042, 1043);
 
+-- 24:00:00 is midnight, in a cast and in a column (the trigger of the tables that have one)
+create function pg_redshift.time_of_day(value time) returns time immutable strict parallel safe
+  return case value when time '24:00:00' then time '00:00:00' else value end;
+create function pg_redshift.time_of_day(value timetz) returns timetz immutable strict parallel safe
+  return case when value::time = time '24:00:00' then value - interval '24 hours' else value end;
+create function pg_redshift.midnight() returns trigger language plpgsql set search_path = pg_catalog, pg_postgres as $$
+declare
+  item record;
+  given jsonb := to_jsonb(new);
+begin
+  for item in select * from jsonb_each_text(given) where value like '24:00:00%' and key = any (tg_argv) loop
+    given := jsonb_set(given, array[item.key], to_jsonb('00' || substr(item.value, 3)));
+  end loop;
+  return jsonb_populate_record(new, given);
+end $$;
+
 -- TRY_CAST (r_TRY_CAST.html); the outer cast to the type is written by the dialect
 -- (in PL/pgSQL: an SQL function that is not inlined costs twenty times as much a row; dates and times come first, since
 -- files are full of them; PG_INPUT_IS_VALID keeps the first type that a constant or parameter names, so each has its own)

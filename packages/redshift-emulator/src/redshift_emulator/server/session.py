@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
+import struct
 from collections.abc import Collection
 
 from ..catalogue.statistics import after_statement
@@ -23,7 +25,7 @@ from ..load.files import Loader
 from ..load.run import load
 from ..postgres.connection import Connection
 from ..protocol.channel import Channel, relay
-from ..protocol.messages import Backend, Frontend, as_redshift, pack, pack_fields, unpack_fields
+from ..protocol.messages import UNKNOWN, VARCHAR, Backend, Frontend, as_redshift, pack, pack_fields, unpack_fields
 from ..sql.copy import Copy
 from ..sql.messages import in_redshift_words
 from ..sql.statement import UNPARSABLE, Statement
@@ -93,6 +95,7 @@ class Session:
         """Take one message of the extended protocol."""
         if kind == Frontend.PARSE:
             name, text, types = body.split(b"\0", 2)
+            types = with_types_of_unused(text.decode(), types)
             known = independent(text.decode())
             if not known or known.fills:
                 self.finish_batch(Frontend.FLUSH)  # the catalogue is asked on the same connection
@@ -225,3 +228,17 @@ class Session:
             self.postgres.tag = body[:-1].decode()
         self.awaited -= kind in ENDS_A_STEP
         return pack(kind, as_redshift(kind, body)), self.awaited == 0
+
+
+def with_types_of_unused(text: str, types: bytes) -> bytes:
+    """Return the types of a statement's parameters, where one that the text does not use is text.
+
+    Redshift ignores such a parameter; PostgreSQL asks for its type.
+    """
+    (count,) = struct.unpack_from("!h", types)
+    if not count:
+        return types
+    used = max((int(number) for number in re.findall(r"[$](\d+)", text)), default=0)
+    numbers = list(struct.unpack_from(f"!{count}i", types, 2))
+    numbers[used:] = [VARCHAR if number in (0, UNKNOWN) else number for number in numbers[used:]]
+    return struct.pack(f"!h{count}i", count, *numbers)

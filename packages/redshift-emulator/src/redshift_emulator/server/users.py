@@ -46,4 +46,4 @@ class Users:
         rows = self.cluster.ask(
             f"select rolpassword from pg_catalog.pg_authid where rolcanlogin and rolname = '{literal}'"
         )
-        return bool(rows and rows[0][0]) and login.is_scram_password(str(rows[0][0]), password)
+        return bool(rows and rows[0][0]) and login.is_right_password(str(rows[0][0]), name, password)

@@ -26,6 +26,9 @@ LENGTHS = {
     "bpchar": ("char", "256", 4096),
     **dict.fromkeys(("numeric", "decimal"), ("numeric", "18,0", 38)),
 }
+# r_interval_data_types.html, and the names that Redshift's catalogue has for the types
+INTERVALS = {"intervald2s": "interval day to second", "intervaly2m": "interval year to month"}
+QUALIFIERS = (("YEAR", "TO", "MONTH"), ("DAY", "TO", "SECOND"))
 # The names of Redshift's types (c_Supported_data_types.html), and words that sqlglot counts among types
 TYPE_WORDS = set(
     "SMALLINT INT2 INTEGER INT INT4 BIGINT INT8 DECIMAL NUMERIC DEC REAL FLOAT4 FLOAT8 FLOAT CHAR CHARACTER NCHAR "
@@ -42,6 +45,8 @@ ABSENT_TYPES = {"super", "hllsketch", "geometry", "geography", "varbyte", "varbi
 def postgres_type(text: str) -> str:
     """A type of Redshift as PostgreSQL writes it: `text` is varchar(256), `numeric` is numeric(18,0)."""
     name = " ".join(text.lower().split())
+    if name.strip('"') in INTERVALS:
+        return INTERVALS[name.strip('"')]
     found = re.fullmatch(r"([^(]*?)\s*(?:\(([^)]*)\))?", name)
     if not found or found[1] not in LENGTHS:
         return name
@@ -121,6 +126,23 @@ class Parser(RedshiftParser):
         self._match_text_seq("SORTKEY")
         names = [] if self._match_texts(("AUTO", "NONE")) else self._parse_wrapped_id_vars()
         return exp.SortKeyProperty(this=names, compound=compound)
+
+    def _parse_types(self, *arguments: bool, **options: bool) -> exp.Expression | None:
+        return self.interval_type() or super()._parse_types(*arguments, **options)
+
+    def interval_type(self) -> exp.DataType | None:
+        """INTERVAL YEAR TO MONTH, or INTERVAL DAY TO SECOND with or without a precision."""
+        start = self._index
+        if self._match(TokenType.INTERVAL):
+            for words in QUALIFIERS:
+                if self._match_text_seq(*words):
+                    precision = self._parse_wrapped(self._parse_number, optional=True) if "DAY" in words else None
+                    kind = f"interval {' '.join(words).lower()}" + (f"({precision.name})" if precision else "")
+                    return exp.DataType(this=exp.DType.USERDEFINED, kind=kind)
+        if self._match_text_seq("BIT", "VARYING"):  # PostgreSQL's
+            return exp.DataType(this=exp.DType.USERDEFINED, kind="bit varying")
+        self._retreat(start)
+        return None
 
     def _parse_as_command(self, start: Token) -> exp.Command:
         self.raise_error("not read to its end", start)

@@ -38,7 +38,11 @@ TRIGGERS = {
 }
 AFTER_A_LIST = set(", ) FROM WHERE GROUP HAVING ORDER LIMIT".split())  # sqlglot reads over a comma before them
 # The types of the catalogue, and intervals of no kind: the leader node has them, and no table
-LEADER_TYPES = set("aclitem cid interval name oid oidvector regclass regproc regtype tid unknown xid".split())
+LEADER_TYPES = set(
+    "aclitem any anyarray anycompatible anycompatiblearray anyelement bit cid cstring event_trigger int2vector internal "
+    "interval name oid oidvector pg_node_tree record regclass regnamespace regoper regoperator regproc regprocedure "
+    "regrole regtype tid trigger unknown void xid".split()
+) | {"bit varying"}
 RESERVED_WORDS = read_list(Path(__file__).parent / "reserved.txt")
 # Functions that only the leader node has, so that no statement that names a table can use them:
 # c_SQL_functions_leader_node_only.html, and the functions of PostgreSQL's catalogue
@@ -104,7 +108,7 @@ def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
             CHECKS[kind](node)
         elif kind in NOT_ON_TABLES and on_tables:
             NOT_ON_TABLES[kind](node)
-        elif kind is exp.Bracket and name_of(node.this.unnest()) == "current_schemas":
+        elif kind is exp.Bracket and any(name_of(call) == "current_schemas" for call in node.find_all(exp.Anonymous)):
             continue  # an array of the leader node's
         elif kind is exp.Array and node.args.get("bracket_notation"):
             if on_tables or not any(tables(nodes)):
@@ -282,7 +286,8 @@ def check_column(node: exp.ColumnDef) -> None:
     """The type of a column."""
     kind = write(node.kind).strip('"') if node.kind else ""
     if not isinstance(node.parent, exp.TableAlias) and ("[" in kind or kind in LEADER_TYPES):
-        raise RedshiftError(f'Column "{node.name}" has unsupported type "{kind}".', NOT_SUPPORTED)
+        table = node.find_ancestor(exp.Create, exp.Alter).find(exp.Table)
+        raise RedshiftError(f'Column "{table.name}.{node.name}" has unsupported type "{kind}".', NOT_SUPPORTED)
 
 
 def check_cte(node: exp.CTE) -> None:

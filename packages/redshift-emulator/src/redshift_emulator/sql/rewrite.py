@@ -10,13 +10,14 @@ from sqlglot import exp
 from ..names import fold
 from . import ddl
 from .functions import extract, function
-from .grammar import name_in_catalogue
+from .grammar import INTERVALS, call, name_in_catalogue, name_of
 from .literals import give_types
 from .rewriting import Rewriting
 from .selects import select
 from .windows import analytic
 
 REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "CURRENT_USER_ID", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
+MIDNIGHT = "pg_redshift.time_of_day"
 DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVARCHAR BPCHAR DECIMAL".split()}
 
 
@@ -42,7 +43,7 @@ def identifier(rewriting: Rewriting, node: exp.Identifier) -> None:
 
 def data_type(rewriting: Rewriting, node: exp.DataType) -> None:
     """A type without a length has Redshift's, which is written with it."""
-    rewriting.changed |= node.this in DEFAULT_LENGTH_TYPES
+    rewriting.changed |= node.this in DEFAULT_LENGTH_TYPES or str(node.args.get("kind")).lower() in INTERVALS
 
 
 def insert(rewriting: Rewriting, node: exp.Insert) -> None:
@@ -69,9 +70,17 @@ def into(rewriting: Rewriting, node: exp.Into) -> None:
         rewriting.changed = True
 
 
+def time_of_day(rewriting: Rewriting, node: exp.Cast) -> None:
+    """A time of 24:00:00 is midnight: PostgreSQL would keep the hour, which drivers cannot read."""
+    around = node.parent
+    if node.to.this in (exp.DType.TIME, exp.DType.TIMETZ) and name_of(around) != MIDNIGHT:
+        rewriting.replace(node, call(MIDNIGHT, node.copy()), node.output_name)
+
+
 REWRITES: dict[type[exp.Expression], Callable[[Rewriting, Any], None]] = {
     exp.Alter: ddl.add_column,
     exp.Anonymous: function,
+    exp.Cast: time_of_day,
     exp.Create: ddl.create,
     exp.DataType: data_type,
     exp.Extract: extract,

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from ..errors import NOT_SUPPORTED, RedshiftError, missing, syntax_error, unsupported_command
 from ..names import NAME, read_list, regclass
-from ..postgres.connection import Connection
 from ..protocol.messages import IDLE
 from . import ddl, refusals
 from .copy import parse
@@ -26,7 +25,17 @@ CREATE_VIEW = re.compile(
 )
 SETTINGS = read_list(Path(__file__).parent / "settings.txt")
 SHARED_SETTINGS = read_list(Path(__file__).parent / "shared_settings.txt")
+DIGEST = r"\bpassword\s+'(sha256\|[0-9a-f]{64}\|(?:[0-9a-f]{2})+)'"
 ISOLATION = r"transaction\s+isolation\s+level"
+# What a statement that the emulator lacks is called: its first words, without the names that follow them
+NAMED_BY_ONE_WORD = r"(?:call|cancel|unload|use)\b"
+NAMED_BY_MORE = r"[a-z]+\s+(?:(?:materialized|external|copy|masking|rls|identity)\s+)?[a-z]+"
+# SHOW of objects that the emulator lacks
+ABSENT_SHOWS = re.compile(
+    r"(?:table|view|procedures?|functions?|model|datashares?|constraints|parameters\s+of|column\s+grants|grants|"
+    r"external\s+\w+|materialized\s+views?|shared\s+\w+)\b",
+    re.I,
+)
 SHOW_OBJECTS = {
     "schemas": ("svv_redshift_schemas", "schema_name", "database_name"),
     "tables": ("svv_redshift_tables", "table_name", "database_name", "schema_name"),
@@ -52,25 +61,20 @@ def create_view(body: str) -> Query | Action:
         raise RedshiftError(message, NOT_SUPPORTED)
 
     def run(session: Session) -> str:
+        sql = rewritten(found[2], session.catalogue, makes_columns=True)
         with session.postgres.together():
-            late_binding_view(session.postgres, found[1], rewritten(found[2], session.catalogue, makes_columns=True))
+            name = re.search(rf"view\s+({NAME})\s+as\b", found[1], re.I)[1]  # type: ignore[index]
+            if not (re.match(r"create\s+or\s+replace", body, re.I) and session.catalogue.table_id(name)):
+                session.postgres.query(f"{found[1]} select where pg_redshift.unresolved()")
+            session.postgres.query(f"select pg_redshift.bind_late({regclass(name)}, {literal(sql)})")
         return "CREATE VIEW"
 
     return run
 
 
-def late_binding_view(postgres: Connection, head: str, sql: str) -> None:
-    """A view over a function, whose body PostgreSQL reads when it runs: so its tables can be dropped and made again."""
-    postgres.query(f"create temporary view late_binding_columns as {sql}")
-    columns = postgres.query(
-        "select pg_postgres.string_agg(quote_ident(attname) || ' ' || pg_format_type(atttypid, atttypmod), ', '"
-        " order by attnum) from pg_attribute where attrelid = 'pg_temp.late_binding_columns'::regclass"
-    )[0][0]
-    postgres.query("drop view pg_temp.late_binding_columns")
-    number = postgres.query("select pg_postgres.nextval('pg_redshift.view_id')")[0][0]
-    function = f"pg_redshift.view_{number}() returns table ({columns})"
-    postgres.query(f"create function {function} language sql stable as $view${sql}$view$")
-    postgres.query(f"{head} select * from pg_redshift.view_{number}()")
+def literal(text: str) -> str:
+    """Return a text as a literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def alter_table(body: str) -> str | Query | Action:
@@ -105,10 +109,9 @@ def keep(table: str, attributes: Callable[[Session], str]) -> Action:
     """ALTER of keys and encodings: what the catalogue shows, and how INSERT sorts from now on; the owner's to do."""
 
     def run(session: Session) -> str:
-        literal = attributes(session).replace("\\", "\\\\").replace("'", "''")
         with session.postgres.together():
             session.postgres.query(f"alter table {table} reset (fillfactor)")  # it has to exist, and be the user's own
-            session.postgres.query(f"select pg_redshift.set_attributes({regclass(table)}, '{literal}')")
+            session.postgres.query(f"select pg_redshift.set_attributes({regclass(table)}, {literal(attributes(session))})")
         return "ALTER TABLE"
 
     return run
@@ -130,6 +133,27 @@ def copy(body: str) -> Action:
     """COPY from S3."""
     command = parse(body)
     return lambda session: session.copy(command)
+
+
+def user(body: str) -> str | Action:
+    """CREATE and ALTER USER; a digest of SHA-256 with its salt is kept as it is, for the log-in to compare."""
+    found = re.search(DIGEST, body, re.I)
+    if not found and re.search(r"\bpassword\s+'sha256\|", body, re.I):
+        raise missing("digests of passwords other than sha256|64 hexadecimal digits|a hexadecimal salt")
+    if not found:
+        return body
+    name = re.match(rf"\w+\s+user\s+({NAME})", body, re.I)
+    if not name:
+        raise syntax_error()
+
+    def run(session: Session) -> str:
+        with session.postgres.together():
+            session.postgres.query(body.replace(found[0], "password null"))
+            tag = session.postgres.tag
+            session.postgres.query(f"select pg_redshift.keep_password('{name[1].strip(chr(34))}', '{found[1]}')")
+        return tag
+
+    return run
 
 
 def in_database(sql: str, databases: set[str]) -> Action:
@@ -177,8 +201,10 @@ def setting(body: str) -> str:
     verb, name = verb.lower(), (name or "").strip('"').lower()
     if verb == "show" and name in SHOW_OBJECTS:
         return show_objects(name, rest)
-    if verb == "show" and name in ("table", "view", "grants", "procedures", "functions", "model", "datashares"):
-        raise missing(f"SHOW {name.upper()}")
+    if verb == "show" and (absent := ABSENT_SHOWS.match(f"{name}{rest}")):
+        raise missing(f"SHOW {' '.join(absent[0].upper().split())}")
+    if (verb, name) == ("reset", "use"):
+        raise missing("RESET USE")
     if name in SETTINGS:
         on = re.search(r"(?:to|=)\s*'?(?:on|true|1)\b", rest, re.I)
         if name in ("enable_case_sensitive_identifier", "describe_field_name_in_uppercase") and on:
@@ -242,8 +268,8 @@ def function(body: str) -> str | Query:
 
 def not_here(body: str) -> str:
     """What Redshift has and the emulator lacks."""
-    words = re.match(r"[a-z]+(?:\s+(?:materialized|external|copy)(?=\s+[a-z]))?(?:\s+[a-z]+)?", body, re.I)
-    raise missing(words[0].upper() if words else body)
+    words = re.match(NAMED_BY_ONE_WORD, body, re.I) or re.match(NAMED_BY_MORE, re.sub(r"\bor\s+replace\s+", "", body, flags=re.I), re.I)
+    raise missing(" ".join(words[0].upper().split()) if words else body)
 
 
 def not_in_redshift(body: str) -> str:
@@ -274,6 +300,8 @@ MISSING = [
 ]
 # Options that PostgreSQL writes otherwise, or that have no effect here: statement, option, PostgreSQL's text
 REPLACED = [
+    (r"(?:create|alter)\s+user\b", r"\bpassword\s+'sha256\|([^|']*)'", r"password '\1'"),
+    (r"(?:grant|revoke)\b", r"\b(sys:(?:dba|monitor|operator|secadmin|superuser))\b", r'"\1"'),
     (r"(?:create|alter)\s+user\b", r"\bpassword\s+disable\b", "password null"),
     (r"(?:create|alter)\s+user\b", r"\b(no)?createuser\b", r"\1superuser"),
     (r"(?:create|alter)\s+user\b", r"\b(connection\s+limit)\s+unlimited\b", r"\1 -1"),
@@ -301,7 +329,8 @@ STATEMENTS = [
         (r"explain", explain),
         (r"declare|prepare", cursor),
         (r"create\s+(?:group|role)|alter\s+(?:group|role|default\s+privileges)", passed),
-        (r"(?:create|alter)\s+(?:user|schema|database)|grant|revoke|analy[sz]e", passed),
+        (r"(?:create|alter)\s+user", user),
+        (r"(?:create|alter)\s+(?:schema|database)|grant|revoke|analy[sz]e", passed),
         (r"create\s+(?:or\s+replace\s+)?function", function),
         (r"unload|call|cancel|refresh|use|(?:create|alter|drop)\s+(?:or\s+replace\s+)?"
          r"(?:materialized|procedure|external|datashare|model|library|masking|rls|identity|copy\s+job)|"
