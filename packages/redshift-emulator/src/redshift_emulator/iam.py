@@ -1,7 +1,8 @@
-"""GetClusterCredentials of moto, made so that the emulator can check the password that it hands out.
+"""Moto's Redshift, made to fit the emulator: GetClusterCredentials, and the Data API.
 
-Moto's own answer is a random password that nobody keeps. `install` is for the process that runs moto; that process and
-the emulator share REDSHIFT_PASSWORD, which signs the passwords.
+Moto's GetClusterCredentials answers a random password that nobody keeps, and its Data API leaves each statement in
+STARTED, so that a client waits for ever: it is refused by name. `install` is for the process that runs moto; that
+process and the emulator share REDSHIFT_PASSWORD, which signs the passwords.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .errors import missing
 from .server import login
 
 
 def install() -> None:
-    """Make moto's GetClusterCredentials, in this process, hand out passwords that the emulator accepts."""
+    """Make moto, in this process, hand out passwords that the emulator accepts, and refuse the Data API."""
     from moto.redshift.models import RedshiftBackend
+    from moto.redshiftdata.exceptions import ValidationException
+    from moto.redshiftdata.models import RedshiftDataAPIServiceBackend
 
     original = RedshiftBackend.get_cluster_credentials
 
@@ -25,4 +29,8 @@ def install() -> None:
         secret = os.environ["REDSHIFT_PASSWORD"]
         return answer | {"DbPassword": login.temporary_password(secret, answer["DbUser"], duration_seconds)}
 
+    def refused(*arguments: Any, **options: Any) -> None:
+        raise ValidationException(missing("the Data API").message)
+
     RedshiftBackend.get_cluster_credentials = signed
+    RedshiftDataAPIServiceBackend.execute_statement = refused

@@ -22,8 +22,7 @@ def read_list(path: Path) -> Collection[str]:
 
 def regclass(name: str) -> str:
     """Return PostgreSQL's expression for the table of a name, null when there is none."""
-    quoted = name.replace("'", "''")
-    return f"pg_postgres.to_regclass('{quoted}')"
+    return f"pg_postgres.to_regclass({literal(name)})"
 
 
 def fold(name: str) -> str:
@@ -34,3 +33,8 @@ def fold(name: str) -> str:
 def quoted(name: str) -> str:
     """Return a name as an identifier in quotes."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as a literal, in which a backslash escapes."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -533,7 +533,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select '1.2.3.4'::inet", 'type "inet" does not exist'),
     )
     + [("create view made as select id from sales with no schema binding", Refusal(UNSUPPORTED, "All the relation names inside should be qualified when creating views with no schema binding."))]
-    + [("create table made (a int[])", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "integer[]".'))],
+    + [("create table made (a int[])", Refusal(UNSUPPORTED, 'Column "made.a" has unsupported type "integer[]".'))],
     ("refused: statements", "c_unsupported-postgresql-features.html"): refusals(
         UNSUPPORTED,
         ("create index i on sales (id)", 'SQL command "create index i on sales (id)" not supported on Redshift tables.'),
@@ -989,9 +989,9 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("create table if not exists made as select 1 as a", Refusal(SYNTAX, 'syntax error at or near "as"')),
         ("select 1 in (values (1))", Refusal(SYNTAX, 'syntax error at or near "values"')),
         ("insert into other values (1, 1), (2, (select 1))", Refusal(UNSUPPORTED, "can't use subqueries in multi-row VALUES")),
-        ("create table made (a oid)", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "oid".')),
-        ("create table made (a interval)", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "interval".')),
-        ("create table made (a text[])", Refusal(UNSUPPORTED, 'Column "a" has unsupported type "varchar(256)[]".')),
+        ("create table made (a oid)", Refusal(UNSUPPORTED, 'Column "made.a" has unsupported type "oid".')),
+        ("create table made (a interval)", Refusal(UNSUPPORTED, 'Column "made.a" has unsupported type "interval".')),
+        ("create table made (a text[])", Refusal(UNSUPPORTED, 'Column "made.a" has unsupported type "varchar(256)[]".')),
         ("create table made (a varchar(10) encode az64)", Refusal(UNSUPPORTED, 'invalid encoding type specified for column "a"')),
         ("create table made (a int encode nosuch)", Refusal(UNSUPPORTED, 'invalid encoding type specified for column "a"')),
         (("create table numbered (id int identity(10, 5))", "update numbered set id = 5"), Refusal(UNSUPPORTED, "cannot set an identity column to a value")),
@@ -1009,7 +1009,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         (("set statement_timeout to 10000", "show statement_timeout"), "10000"),
         ("reset statement_timeout", []),
         (("set session query_group to 'x'", "select set_config('query_group', 'reports', false), current_setting('query_group')"), [("reports", "reports")]),
-        (("reset query_group", "select current_setting('query_group')"), "unset"),
+        (("reset query_group", "select current_setting('query_group')"), "default"),
         ("select current_user_id = usesysid, current_user_id is null from pg_user where usename = 'admin'", [(True, False)]),
         ("select db_collation()", "case_sensitive"),
     ],
@@ -1047,6 +1047,107 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ("refused: set operations", "r_UNION.html"): [
         ("(select id from sales limit 2) intersect select id from other", Refusal(UNSUPPORTED, "LIMIT may not be used within input to set operations.")),
         ("select id from sales union all (select id from other limit 1)", Refusal(UNSUPPORTED, "LIMIT may not be used within input to set operations.")),
+    ],
+    ("names", "r_names.html"): [
+        (('create table folding (a int)', 'alter table "FOLDING" rename to "Fold_Ed"', "select count(*) from fold_ed"), 0),
+        (('alter table "Fold_ED" rename column "A" to "Bé"', 'select "bé" from fold_ed'), []),
+        (('comment on column "FOLD_ED"."Bé" is \'Kept As It Is\'', "select col_description('fold_ed'::regclass, 1)"), "Kept As It Is"),
+        (('grant select on "FOLD_ED" to public', "select has_table_privilege('public', 'fold_ed', 'select')"), True),
+        (('revoke select on "Fold_Ed" from public', 'analyze "Fold_Ed"', 'truncate "Fold_Ed"', "select count(*) from fold_ed"), 0),
+        (('create schema "ScH_One"', 'create table "SCH_one"."T" as select 1 as "A"', "select a from sch_one.t"), 1),
+        (('alter schema "SCH_ONE" rename to "SCH_Two"', "select a from sch_two.t"), 1),
+        (('drop table "Sch_Two"."T"', 'create view "Sch_Two"."V" as select 1 as x', 'drop view sch_two."v"', 'drop schema "SCH_TWO"', "select count(*) from pg_namespace where nspname like 'sch_t%'"), 0),
+        ("select 'Kept' as \"ÄB\", '\"A\"'", [("Kept", '"A"')]),
+        (('create user "Mixed" password disable', "select usename from pg_user where usename ilike 'mixed'"), "Mixed"),
+        (('drop user "Mixed"', "select count(*) from pg_user where usename ilike 'mixed'"), 0),
+        (('create schema if not exists "dev"."of_dev"', 'create schema if not exists dev.of_dev', "select count(*) from pg_namespace where nspname = 'of_dev'"), 1),
+        (('grant usage on schema "dev"."of_dev" to public', 'alter schema dev."of_dev" rename to of_dev_2', 'drop schema "DEV"."Of_Dev_2" cascade', "select count(*) from pg_namespace where nspname like 'of_dev%'"), 0),
+        ('drop schema if exists "dev"."nosuch" cascade', []),
+        ("create schema other.of_dev", Refusal(UNSUPPORTED, "the emulator does not have statements on the schemas of another database (other); Redshift does")),
+        (f"create table {'n' * 64} (a int)", Refusal(UNSUPPORTED, "the emulator does not have names of more than 63 bytes; Redshift does")),
+        (f'select 1 as "{"é" * 32}"', Refusal(UNSUPPORTED, "the emulator does not have names of more than 63 bytes; Redshift does")),
+        (f"select len('{'n' * 64}') as {'n' * 63}", 64),
+        ("select 1 as papaya\u205f, 2 as x\u00a0y", [(1, 2)]),
+    ],
+    ("casts of text", "r_Character_types.html"): [
+        ("select len(repeat('a', 445)::varchar), len(cast(repeat('a', 445) as varchar)), len(convert(varchar, repeat('a', 445)))", [(445, 445, 445)]),
+        ("select len(repeat('a', 445)::text), len(repeat('a', 445)::nvarchar), len(repeat('a', 445)::character varying)", [(445, 445, 445)]),
+        ("select len(try_cast(repeat('a', 445) as varchar)), len(repeat('a', 445)::varchar(300)), len('abc'::char)", [(445, 300, 1)]),
+    ],
+    ("literals in tables", "r_CTAS_usage_notes.html"): [
+        (("create table typed_1 as select 3.14 as id, 'a' as c, -20.5 as n, 'é''x' as e, 'abc'::varchar as v", "select type from pg_table_def where tablename = 'typed_1' order by \"column\""), [("character varying(1)",), ("character varying(4)",), ("numeric(3,2)",), ("numeric(3,1)",), ("character varying(3)",)]),
+        (("create table typed_2 as select 'a' as c, 1.5 as n union all select 'abc', 22.25", "select type from pg_table_def where tablename = 'typed_2' order by \"column\""), [("character varying(3)",), ("numeric(4,2)",)]),
+        (("create table typed_3 as with found as (select 'abc' as c, 9.99 as n) select * from found", "select type from pg_table_def where tablename = 'typed_3' order by \"column\""), [("character varying(3)",), ("numeric(3,2)",)]),
+        (("select 9.5 as n into typed_4", "select type from pg_table_def where tablename = 'typed_4'"), "numeric(2,1)"),
+        (("create view typed_5 as select 3.14 as n, 'ab' as c", "select character_maximum_length, numeric_precision, numeric_scale from svv_columns where table_name = 'typed_5' order by column_name"), [(2, None, None), (None, 3, 2)]),
+        (("create table typed_6 as select '2024-01-01' as d union all select date '2024-01-02'", "select type from pg_table_def where tablename = 'typed_6'"), "date"),
+    ],
+    ("keys", "c_best-practices-defining-constraints.html"): [
+        (("create table keyed (id int primary key, code varchar(5) unique, other int)", "insert into keyed values (1, 'a', 1), (1, 'a', 2)", "select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid = 'keyed'::regclass and contype in ('p', 'u') order by 1"), [("keyed_code_key", "UNIQUE (code)"), ("keyed_pkey", "PRIMARY KEY (id)")]),
+        ("select id, other from keyed group by id", Refusal("42803", 'column "keyed.other" must appear in the GROUP BY clause or be used in an aggregate function')),
+        (("create table keyed_2 (a int, b int, primary key (a, b), constraint \"To_Keyed\" foreign key (a) references keyed (id))", "select conname, contype, pg_get_constraintdef(oid) from pg_constraint where conrelid = 'keyed_2'::regclass and contype <> 'n' order by 1"), [("keyed_2_pkey", "p", "PRIMARY KEY (a, b)"), ("to_keyed", "f", "FOREIGN KEY (a) REFERENCES keyed(id)")]),
+        (("alter table keyed rename column id to ident", "select column_name from information_schema.key_column_usage where constraint_name = 'keyed_pkey'"), "ident"),
+        (("alter table keyed_2 drop column b", "select count(*) from pg_constraint where conname = 'keyed_2_pkey'"), 0),
+        (("alter table keyed_2 add constraint again primary key (a)", "select constraint_type from information_schema.table_constraints where constraint_name = 'again'"), "PRIMARY KEY"),
+        ("alter table keyed_2 add primary key (a)", Refusal("42P16", 'multiple primary keys for table "keyed_2" are not allowed')),
+        (("alter table keyed_2 drop constraint again", "select count(*) from pg_constraint where conname = 'again'"), 0),
+        ("create table keyed_3 (a int, primary key (nosuch))", Refusal("42703", 'column "nosuch" named in key does not exist')),
+        ("create table keyed_3 (a int references nosuch)", Refusal("42P01", 'relation "nosuch" does not exist')),
+    ],
+    ("catalogue of clients", "PG_CLASS_INFO.html"): [
+        (("create table styled (a int distkey sortkey, b varchar(5), c float)", "select c.reldiststyle, a.attname, a.attisdistkey, a.attsortkeyord, format_encoding(a.attencodingtype::integer) from pg_class c join pg_attribute a on a.attrelid = c.oid where relname = 'styled' and attnum > 0 order by attnum"), [(1, "a", True, 1, "none"), (1, "b", False, 0, "lzo"), (1, "c", False, 0, "none")]),
+        ("select attname, attisdistkey, attsortkeyord from pg_attribute where attrelid = 'styled'::regclass and attnum = 1", [("a", True, 1)]),
+        ("select reldiststyle, releffectivediststyle from pg_class_info where relname = 'styled'", [(1, 1)]),
+        (("create temp table seen (a int)", "select (select count(*) from svv_all_tables where table_name = 'seen'), (select count(*) from svv_tables where table_name = 'seen'), (select count(*) from svv_columns where table_name = 'seen' and domain_name is null), (select count(*) from svv_all_columns where table_name = 'seen')"), [(1, 1, 1, 1)]),
+        ("select (pg_catalog.current_schemas(true))[1] is not null where 1 and true", True),
+        ("show default_transaction_isolation", "serializable"),
+        ("show transaction isolation level", "serializable"),
+        ("select count(*) > 0 from pg_catalog.pg_proc_info where proname = 'getdate' and prooid > 0 and prokind = 'f'", True),
+    ],
+    ("intervals", "r_interval_data_types.html"): [
+        (("create temp table spans (id int identity(1,1), a interval day to second (4), b interval year to month, c interval day to second, d intervald2s, e intervaly2m)", "insert into spans (a, b, c, d, e) values ('1 day 02:03:04.56789', '1-2', '10 days', '1 day', '37 months')", "select a, b, c, d, e from spans"), [("1 day 02:03:04.5679", "1 year 2 mons", "10 days", "1 day", "3 years 1 mon")]),
+        ("select '1 day'::intervald2s, '1 year'::intervaly2m, cast('3 04:05:06' as interval day to second), interval '1-2' year to month", [("1 day", "1 year", "3 days 04:05:06", "1 year 2 mons")]),
+    ],
+    ("midnight", "r_Datetime_types.html"): [
+        ("select '24:00:00'::time, cast('24:00' as time), time '24:00:00', '23:59:59'::time", [(at("00:00:00"), at("00:00:00"), at("00:00:00"), at("23:59:59"))]),
+        (("create table midnights (t time, z timetz)", "insert into midnights values ('24:00:00', '24:00:00+00'), (null, '01:00:00+00')", "select t, z from midnights order by 2"), [(at("00:00:00"), at("00:00:00+00:00")), (None, at("01:00:00+00:00"))]),
+        (("alter table midnights add column u time", "update midnights set u = '24:00:00'", "select distinct u from midnights"), at("00:00:00")),
+    ],
+    ("refused: types of the leader node", "c_unsupported-postgresql-datatypes.html"): [
+        (f"create temp table t1 (a {kind})", Refusal(UNSUPPORTED, f'Column "t1.a" has unsupported type "{kind}".'))
+        for kind in "regprocedure regoper regoperator regrole regnamespace regproc regclass regtype record cstring void trigger bit interval".split()
+    ] + [
+        ("create temp table t1 (a bit varying)", Refusal(UNSUPPORTED, 'Column "t1.a" has unsupported type "bit varying".')),
+        ("alter table other add column b regoper", Refusal(UNSUPPORTED, 'Column "other.b" has unsupported type "regoper".')),
+        ("create temp table t1 (a anyenum)", Refusal(NO_TYPE, 'type "anyenum" does not exist')),
+    ],
+    ("late-binding views over nothing", "r_CREATE_VIEW.html"): [
+        (("create view early as select * from nowhere.t with no schema binding", "select * from early"), Refusal("42P01", 'relation "nowhere.t" does not exist')),
+        (("create schema nowhere", "create table nowhere.t (a int, b varchar(5))", "insert into nowhere.t values (1, 'x')", "select b, a from early"), [("x", 1)]),
+        (("create view early_2 as select c from nowhere.t with no schema binding", "alter table nowhere.t add column c int", "select * from early_2"), [(None,)]),
+        (("create view early_3 as select a from nowhere.u with no schema binding", "alter table nowhere.t rename to u", "select * from early_3"), 1),
+        (("drop schema nowhere cascade", "select a from early_3"), Refusal("42P01", 'relation "nowhere.u" does not exist')),
+    ],
+    ("roles of the system", "r_roles-default.html"): [
+        (("create user monitored password disable", "grant role sys:monitor to monitored", "grant role sys:dba to monitored", "revoke role sys:monitor from monitored", "drop user monitored", "select 1"), 1),
+    ],
+    ("refused by name", "c_SQL_commands.html"): [
+        (statement, Refusal(UNSUPPORTED, f"the emulator does not have {name}; Redshift does"))
+        for statement, name in (
+            ("create or replace procedure p() as $$ begin end; $$ language plpgsql", "CREATE PROCEDURE"),
+            ("create procedure p() as $$ begin end; $$ language plpgsql", "CREATE PROCEDURE"),
+            ("drop procedure p()", "DROP PROCEDURE"),
+            ("call p()", "CALL"),
+            ("use peer", "USE"),
+            ("reset use", "RESET USE"),
+            ("show constraints primary keys from table a.b.c", "SHOW CONSTRAINTS"),
+            ("show parameters of function a.b.c(int)", "SHOW PARAMETERS OF"),
+            ("show column grants on table x", "SHOW COLUMN GRANTS"),
+            ("show external schemas", "SHOW EXTERNAL SCHEMAS"),
+            ("create or replace external function f(int) returns int", "CREATE EXTERNAL FUNCTION"),
+            ("create masking policy m with (a int) using (1)", "CREATE MASKING POLICY"),
+            ("alter materialized view m auto refresh yes", "ALTER MATERIALIZED VIEW"),
+        )
     ],
 }  # fmt: skip
 

@@ -126,7 +126,7 @@ class Listener:
         if kind != Frontend.PASSWORD:
             raise RedshiftError("expected a password", "08P01")
         requested = parameters.get("user", "")
-        name = login.user_name(requested).lower()
+        name = self.users.find(login.user_name(requested))
         if not self.users.is_password(requested, name, body[:-1].decode()):
             raise RedshiftError(f'password authentication failed for user "{name}"', "28000")
         if requested.startswith("IAMA:"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 
-from ..names import quoted
+from ..names import fold, literal, quoted
 from ..postgres.cluster import Cluster
 from . import login
 
@@ -30,6 +30,14 @@ class Users:
             f"do $$ begin create role {role} login {rights}; exception when duplicate_object then null; end $$"
         )
 
+    def find(self, name: str) -> str:
+        """Return the user that a client means: a name that was created with capitals is found by them, others fold."""
+        folded = fold(name)
+        known = name == folded or self.cluster.ask(
+            f"select 1 from pg_catalog.pg_authid where rolname = {literal(name)}"
+        )
+        return name if known else folded
+
     def is_password(self, requested: str, name: str, password: str) -> bool:
         """Return whether a password is right.
 
@@ -42,8 +50,7 @@ class Users:
             return login.is_temporary_password(self.password, requested, password)
         if name == self.administrator:
             return hmac.compare_digest(password.encode(), self.password.encode())
-        literal = name.replace("\\", "\\\\").replace("'", "''")
         rows = self.cluster.ask(
-            f"select rolpassword from pg_catalog.pg_authid where rolcanlogin and rolname = '{literal}'"
+            f"select rolpassword from pg_catalog.pg_authid where rolcanlogin and rolname = {literal(name)}"
         )
         return bool(rows and rows[0][0]) and login.is_right_password(str(rows[0][0]), name, password)

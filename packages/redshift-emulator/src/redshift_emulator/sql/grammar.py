@@ -85,7 +85,7 @@ class Tokenizer(Redshift.Tokenizer):
     KEYWORDS: ClassVar = {
         word: kind
         for word, kind in Redshift.Tokenizer.KEYWORDS.items()
-        if kind not in RedshiftParser.TYPE_TOKENS or word in TYPE_WORDS
+        if (kind not in RedshiftParser.TYPE_TOKENS or word in TYPE_WORDS) and word != "TRIGGER"
     }
 
 

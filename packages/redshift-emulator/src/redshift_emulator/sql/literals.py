@@ -36,7 +36,9 @@ def branches_of(query: exp.Expression) -> list[exp.Select]:
     if isinstance(query, exp.SetOperation):
         return [*branches_of(query.this), *branches_of(query.expression)]
     query = query.unnest()
-    return branches_of(query) if isinstance(query, exp.SetOperation) else [query] if isinstance(query, exp.Select) else []
+    return (
+        branches_of(query) if isinstance(query, exp.SetOperation) else [query] if isinstance(query, exp.Select) else []
+    )
 
 
 def type_columns(rewriting: Rewriting, selects: list[exp.Select]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import NOT_SUPPORTED, RedshiftError, missing, syntax_error, unsupported_command
-from ..names import NAME, read_list, regclass
+from ..names import NAME, literal, read_list, regclass
 from ..protocol.messages import IDLE
 from . import ddl, refusals
 from .copy import parse
@@ -55,7 +55,9 @@ def create_view(body: str) -> Query | Action:
     if not found:
         raise syntax_error()
     if not found[3]:
-        return Query(found[2], re.sub(r'\bview\s+(?="#)', "temporary view ", f"{found[1]} ", flags=re.I), makes_columns=True)
+        return Query(
+            found[2], re.sub(r'\bview\s+(?="#)', "temporary view ", f"{found[1]} ", flags=re.I), makes_columns=True
+        )
     if any(not table.db for table in refusals.tables(nodes_of(read(tokenize(found[2]), found[2])))):
         message = "All the relation names inside should be qualified when creating views with no schema binding."
         raise RedshiftError(message, NOT_SUPPORTED)
@@ -70,11 +72,6 @@ def create_view(body: str) -> Query | Action:
         return "CREATE VIEW"
 
     return run
-
-
-def literal(text: str) -> str:
-    """Return a text as a literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def alter_table(body: str) -> str | Query | Action:
@@ -111,7 +108,9 @@ def keep(table: str, attributes: Callable[[Session], str]) -> Action:
     def run(session: Session) -> str:
         with session.postgres.together():
             session.postgres.query(f"alter table {table} reset (fillfactor)")  # it has to exist, and be the user's own
-            session.postgres.query(f"select pg_redshift.set_attributes({regclass(table)}, {literal(attributes(session))})")
+            session.postgres.query(
+                f"select pg_redshift.set_attributes({regclass(table)}, {literal(attributes(session))})"
+            )
         return "ALTER TABLE"
 
     return run
@@ -268,7 +267,9 @@ def function(body: str) -> str | Query:
 
 def not_here(body: str) -> str:
     """What Redshift has and the emulator lacks."""
-    words = re.match(NAMED_BY_ONE_WORD, body, re.I) or re.match(NAMED_BY_MORE, re.sub(r"\bor\s+replace\s+", "", body, flags=re.I), re.I)
+    words = re.match(NAMED_BY_ONE_WORD, body, re.I) or re.match(
+        NAMED_BY_MORE, re.sub(r"\bor\s+replace\s+", "", body, flags=re.I), re.I
+    )
     raise missing(" ".join(words[0].upper().split()) if words else body)
 
 
