@@ -95,7 +95,7 @@ screenshots: $(STAMP) ## take the README's pictures anew, from the running syste
 docs: $(STAMP) ## write the dbt docs as one page to .local/docs/index.html
 	@$(BIN)/python -m deploy docs
 
-$(STAMP): requirements.txt requirements-local.txt constraints.txt
+$(STAMP): requirements.txt requirements-local.txt constraints.txt packages/redshift-emulator/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.12 or 3.11 is needed, with venv. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c '$(SUPPORTED)' || { echo "$(PYTHON) is not a Python 3.12 or 3.11 with venv." >&2; exit 1; }
 	@version=$$("$(PYTHON)" -c 'import sys; print(sys.version_info[:2])'); \

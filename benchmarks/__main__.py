@@ -20,11 +20,11 @@ from benchmarks import figure, table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / ".local" / "bench"
-# Each module, in the table's order, and what Redshift would do differently from the stand-in.
+# Each module, in the table's order, and what Redshift would do differently from the emulator.
 BENCHMARKS = {
-    "long_history": "Zone maps skip blocks by `listen_date`, the sort key, as the BRIN indexes of the stand-in do; "
+    "long_history": "Zone maps skip blocks by `listen_date`, the sort key, as the BRIN indexes of the emulator do; "
     "what is skipped follows from the plan, the seconds do not.",
-    "backfill": "COPY and the models run on all slices, column by column; the stand-in's PostgreSQL reads whole rows, "
+    "backfill": "COPY and the models run on all slices, column by column; the emulator's PostgreSQL reads whole rows, "
     "and an INSERT of a query has one process. `columnar` has the same SQL on a columnar engine.",
     "columnar": "",
     "orchestration": "Each task connects to the warehouse, over TLS and with an IAM login, and each statement takes a "
@@ -33,7 +33,7 @@ BENCHMARKS = {
     "analyst_loop": "A model's seconds are Redshift's own; what dbt adds is the same.",
     "landing": "COPY reads its files from S3 side by side, as many as the warehouse has slices. S3 lists 1,000 keys a "
     "request, and answers one in tens of milliseconds.",
-    "stand_in": "",
+    "emulator": "",
 }
 _MOST_MINUTES = 90
 

@@ -3,7 +3,7 @@
 dbt compiles the models as for a full refresh, sqlglot turns the SQL from Redshift's into DuckDB's, and DuckDB builds
 them one after the other from the landing tables to the four KPIs, as tables and views as they are configured. The same
 KPIs by hand are below. Both start from the same raw text, run in turns with the same limit of memory, and must give the
-same values. DuckDB is columnar, as Redshift is and the stand-in's PostgreSQL is not; it is one node and knows neither
+same values. DuckDB is columnar, as Redshift is and the emulator's PostgreSQL is not; it is one node and knows neither
 distribution nor sort keys.
 """
 

@@ -21,9 +21,9 @@ import sqlparse
 from benchmarks.figure import Figure, emit
 from local import s3
 from local.environment import RAW_BUCKET, USER
-from local.redshift.postgres import BINARIES
-from local.redshift.server import LocalRedshift
 from local.stack import Stack
+from redshift_emulator import RedshiftEmulator
+from redshift_emulator.postgres.cluster import BINARIES
 
 OBJECTS = 100_000
 ROWS = 2_000_000
@@ -125,7 +125,7 @@ def measure_copy(stack: Stack) -> None:
     stack.s3_client.upload_file(str(path), "kpi-artifacts", "lines.csv")
     os.environ.update(stack.client_env())
     best = {"COPY": float("inf"), "\\copy": float("inf")}
-    with LocalRedshift(stack.state / "copy", s3_endpoint=stack.client_env()["AWS_ENDPOINT_URL"]) as redshift:
+    with RedshiftEmulator(stack.state / "copy", s3_endpoint=stack.client_env()["AWS_ENDPOINT_URL"]) as redshift:
         psql = [str(BINARIES / "psql"), "-X", "-q", "-h", str(redshift.postgres.sockets), "-U", USER, "-d", "dev"]
         psql += ["-c", f"\\copy lines from '{path}' with (format csv)"]
         where = {"host": "127.0.0.1", "port": redshift.port, "database": "dev", "ssl": False}

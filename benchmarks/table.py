@@ -16,7 +16,7 @@ def render(benchmarks: Mapping[str, str], results: Mapping[str, Mapping[str, Any
     """Return the table, the machines and what would differ on Redshift, as Markdown.
 
     Args:
-        benchmarks: For each benchmark, in order, what Redshift would do differently from the stand-in; may be empty.
+        benchmarks: For each benchmark, in order, what Redshift would do differently from the emulator; may be empty.
         results: The recorded result of each that has one: ``figures``, ``error``, ``machine`` and ``date``.
     """
     lines, notes, machines = list(_HEAD), [], {}

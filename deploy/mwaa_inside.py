@@ -114,7 +114,7 @@ def mwaa_environment(worker: Worker, stack: Stack) -> dict[str, str]:
         "host": client["REDSHIFT_HOST"],
         "port": int(client["REDSHIFT_PORT"]),
         "schema": client["REDSHIFT_DATABASE"],
-        # The local Redshift has no IAM.
+        # The Redshift emulator has no IAM.
         "login": client["REDSHIFT_USER"],
         "password": client["REDSHIFT_PASSWORD"],
         "extra": {"ssl": False},

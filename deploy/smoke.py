@@ -200,8 +200,8 @@ class Smoke:
         )
 
     def _probe(self) -> None:
-        """Send the SQL probes that the local Redshift is tested with, and tell each one that is answered otherwise."""
-        from tests.redshift.probes import PROBES, SETUP, Refusal
+        """Send the probes that the emulator is tested with, and tell each one that is answered differently."""
+        from redshift_emulator.probes import PROBES, SETUP, Refusal
 
         # Who logs in is no property of the dialect.
         probes = [probe for probe in PROBES if not any("current_user" in statement for statement in probe.statements)]
@@ -224,7 +224,7 @@ class Smoke:
         for difference in differences:
             self._progress(difference)
         self._progress(
-            f"{len(probes) - len(differences)} of {len(probes)} probes are answered as by the local Redshift"
+            f"{len(probes) - len(differences)} of {len(probes)} probes are answered as by the Redshift emulator"
         )
 
     def _clean_up(self) -> None:

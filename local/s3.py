@@ -29,7 +29,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import FakeKey, S3Backend, s3_backends
 from werkzeug.serving import make_server
 
-from local.redshift import aws
+from redshift_emulator import iam
 
 ACCOUNT, PARTITION, REGION = "123456789012", "aws", "us-east-1"
 
@@ -226,7 +226,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     disk = Disk(arguments.data)
     disk.load()
-    aws.install()
+    iam.install()
     app = DurableS3(DomainDispatcherApplication(create_backend_app), disk)
     server = make_server("127.0.0.1", arguments.port, app, threaded=True, request_handler=_QuietHandler)
     draft = arguments.ready_file.with_suffix(".draft")

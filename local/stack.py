@@ -126,7 +126,7 @@ class Stack:
         """Stop what runs of this stack, and nothing else. Returns the names of what was stopped."""
         with self._locked():
             stopped = [daemon.name for daemon in (self.airflow, self.redshift, self.s3) if daemon.stop()]
-            # The stand-in's PostgreSQL has a session of its own and outlives a stand-in that was killed.
+            # The emulator's PostgreSQL has a session of its own and outlives an emulator that was killed.
             if processes.stop_owner_of(self.state / "redshift" / "postgres") and "redshift" not in stopped:
                 stopped.append("redshift")
             return stopped
@@ -169,7 +169,7 @@ class Stack:
     def reset(self) -> None:
         """Start over with empty buckets and a new warehouse.
 
-        The warehouse is made anew rather than emptied: one that another version of `local.redshift` has made, or that
+        The warehouse is made anew rather than emptied: one that another version of the emulator has made, or that
         is damaged, does not start.
         """
         with self.one_run():
@@ -226,7 +226,7 @@ class Stack:
         data = self.state / "s3"
         command = [sys.executable, "-m", "local.s3", "--data", str(data), "--port", str(port)]
         command += ["--ready-file", str(self.s3.ready_file)]
-        # It signs the temporary passwords of IAM log-ins with the password that the stand-in has.
+        # It signs the temporary passwords of IAM log-ins with the password that the emulator has.
         env = {**environment.inherited(), "REDSHIFT_PASSWORD": self._client_env()["REDSHIFT_PASSWORD"]}
         self.s3.start(command, env=env, cwd=REPO, port=port, fingerprint="")
 
@@ -234,7 +234,15 @@ class Stack:
         client = self._client_env()
         port = self.redshift.port()
         endpoint = client["AWS_ENDPOINT_URL"]
-        command = [sys.executable, "-m", "local.redshift", "--data", str(self.state / "redshift"), "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "redshift_emulator",
+            "--data",
+            str(self.state / "redshift"),
+            "--port",
+            str(port),
+        ]
         command += ["--s3-endpoint", endpoint, "--ready-file", str(self.redshift.ready_file)]
         env = {**environment.inherited(), **client}
         self.redshift.start(command, env=env, cwd=REPO, port=port, fingerprint=endpoint)

@@ -182,7 +182,7 @@ def test_no_dag_file_is_taken_for_a_dbt_plugin():
 
 
 def test_dags_and_models_know_nothing_of_the_local_stack():
-    words = ("moto", "localhost", "127.0.0.1", "stand-in", "pgserver", "postgres", "import local", "from local")
+    words = ("moto", "localhost", "127.0.0.1", "emulator", "pgserver", "postgres", "import local", "from local")
     files = [
         path
         for folder in ("dags", "dbt_project/models", "dbt_project/macros", "dbt_project/tests")

@@ -1,4 +1,4 @@
-"""The roles, on the local Redshift: what the pipeline may do, and what an analyst can and can't read."""
+"""The roles, on the Redshift emulator: what the pipeline may do, and what an analyst can and can't read."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from deploy import warehouse
 from local.environment import REPO
 from tests.pipeline.warehouse import BOOKKEEPING
 
-# The local Redshift folds a log-in name; in production it begins with IAMR: and is quoted the same.
+# The Redshift emulator folds a log-in name; in production it begins with IAMR: and is quoted the same.
 PIPELINE, ANALYST, PASSWORD = "iamr:kpi-test-airflow-us-east-1", "an_analyst", "Passw0rd"
 MARTS = (
     "dim_songs dim_users duplicate_streams fct_listens genre_kpis_daily listening_kpis_daily listening_kpis_hourly "
@@ -47,7 +47,7 @@ def built(stack, land):
     for _ in range(2):
         warehouse.bootstrap(warehouse.Connection(administrator), user=PIPELINE, database="dev")
     query = warehouse.Connection(administrator).query
-    # The local Redshift has no IAM: a password stands in for the login, never for what it may do.
+    # The Redshift emulator has no IAM: a password stands in for the login, never for what it may do.
     query(f"""alter user "{PIPELINE}" password '{PASSWORD}'""")
     query(f"create user {ANALYST} password '{PASSWORD}'")
     query(f"grant role analyst to {ANALYST}")

@@ -1,4 +1,4 @@
-"""The smoke test's own logic, on the local Redshift."""
+"""The smoke test's own logic, on the Redshift emulator."""
 
 import pytest
 
@@ -34,9 +34,9 @@ def test_it_runs_twice_probes_and_leaves_nothing_behind(fresh_stack, environ):
     assert [line.split(":")[0] for line in counted] == ["full", "incremental"]
     assert counted[0].endswith("on 2 days") and counted[1].endswith("on 3 days")
     print(*lines, sep="\n")
-    answered = next(line for line in lines if line.endswith("probes are answered as by the local Redshift"))
+    answered = next(line for line in lines if line.endswith("probes are answered as by the Redshift emulator"))
     same, of, total, *_ = answered.split()
-    assert (same, of) == (total, "of"), "the local Redshift answers as it does itself"
+    assert (same, of) == (total, "of"), "the Redshift emulator answers as it does itself"
     assert left_behind(fresh_stack) == ([], ["incoming/streams1.csv"])
 
 
@@ -61,7 +61,7 @@ def test_models_that_fail_are_told_in_dbts_words(fresh_stack, environ):
 
 
 def test_a_probe_that_is_answered_otherwise_shows(fresh_stack, environ, monkeypatch):
-    from tests.redshift import probes
+    from redshift_emulator import probes
 
     probe = probes.Probe("a", "select 1 as one", 2, "a page")
     refused = probes.Probe("a", "select nothing", 2, "a page")
@@ -74,7 +74,7 @@ def test_a_probe_that_is_answered_otherwise_shows(fresh_stack, environ, monkeypa
         test._clean_up()
     assert lines[0] == "select 1 as one\n      answers [(1,)]\n      not     [(2,)] (a page)"
     assert lines[1].startswith("select nothing\n      answers Refusal(code='42703'")
-    assert lines[2] == "0 of 2 probes are answered as by the local Redshift"
+    assert lines[2] == "0 of 2 probes are answered as by the Redshift emulator"
 
 
 @pytest.mark.parametrize(

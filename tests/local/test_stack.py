@@ -120,7 +120,7 @@ def test_two_ups_at_once_start_one_stack(make_stack: Callable[..., Stack]) -> No
 
     assert errors == []
     servers = [process for process in processes_of(stack) if "-m" in process.cmdline()]
-    assert sorted(process.cmdline()[2] for process in servers) == ["local.redshift", "local.s3"]
+    assert sorted(process.cmdline()[2] for process in servers) == ["local.s3", "redshift_emulator"]
 
 
 def test_a_daemon_holds_nothing_of_the_caller(

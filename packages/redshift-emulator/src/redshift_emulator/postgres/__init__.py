@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL: its data directory and process, and connections to it."""

@@ -1,0 +1,101 @@
+"""Messages of the PostgreSQL protocol, version 3, which Redshift speaks too.
+
+Source: PostgreSQL documentation, 'Message Formats'.
+"""
+
+from __future__ import annotations
+
+import struct
+
+PROTOCOL_3, CANCEL_REQUEST, SSL_REQUEST, GSS_REQUEST = 196608, 80877102, 80877103, 80877104
+SSL_ACCEPTED, REFUSED = b"S", b"N"  # one byte, the answer to SSL_REQUEST and GSS_REQUEST
+CLEAR_TEXT_PASSWORD = 3  # the kind of log-in that AuthenticationCleartextPassword asks for
+IDLE, IN_TRANSACTION, FAILED = b"I", b"T", b"E"  # the state of the transaction, in ReadyForQuery
+SERVER_VERSION = b"8.0.2"  # what Redshift reports; drivers decide by it
+VARCHAR, UNKNOWN, TEXT, INTERVAL, CSTRING = 1043, 705, 25, 1186, 2275  # numbers of types
+# TEXT is VARCHAR in Redshift. Drivers expect other bytes for INTERVAL, so it is described as a type sent as text
+OTHER_TYPES = {TEXT: VARCHAR, INTERVAL: CSTRING}
+
+
+class Frontend:
+    """The kinds of message that a client sends."""
+
+    BIND = b"B"
+    CLOSE = b"C"
+    COPY_DATA = b"d"
+    COPY_DONE = b"c"
+    COPY_FAIL = b"f"
+    DESCRIBE = b"D"
+    EXECUTE = b"E"
+    FLUSH = b"H"
+    PARSE = b"P"
+    PASSWORD = b"p"
+    QUERY = b"Q"
+    SYNC = b"S"
+    TERMINATE = b"X"
+
+
+class Backend:
+    """The kinds of message that a server sends."""
+
+    AUTHENTICATION = b"R"
+    BIND_COMPLETE = b"2"
+    CLOSE_COMPLETE = b"3"
+    COMMAND_COMPLETE = b"C"
+    COPY_IN_RESPONSE = b"G"
+    DATA_ROW = b"D"
+    EMPTY_QUERY_RESPONSE = b"I"
+    ERROR_RESPONSE = b"E"
+    NO_DATA = b"n"
+    NOTICE_RESPONSE = b"N"
+    PARAMETER_STATUS = b"S"
+    PARSE_COMPLETE = b"1"
+    PORTAL_SUSPENDED = b"s"
+    READY_FOR_QUERY = b"Z"
+    ROW_DESCRIPTION = b"T"
+
+
+def pack(kind: bytes, body: bytes = b"") -> bytes:
+    """Return one message as it is sent."""
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+def pack_fields(kind: bytes, fields: dict[str, str]) -> bytes:
+    """Return an ErrorResponse or a NoticeResponse."""
+    return pack(kind, b"".join(name.encode() + text.encode() + b"\0" for name, text in fields.items()) + b"\0")
+
+
+def unpack_fields(body: bytes) -> dict[str, str]:
+    """Return the fields of an ErrorResponse or NoticeResponse, by their one-letter names."""
+    return {part[:1].decode(): part[1:].decode("utf-8", "replace") for part in body.split(b"\0") if part}
+
+
+def unpack_row(body: bytes) -> list[str | None]:
+    """Return the values of a DataRow in text format."""
+    values: list[str | None] = []
+    at = 2
+    for _ in range(struct.unpack_from("!h", body)[0]):
+        (size,) = struct.unpack_from("!i", body, at)
+        at += 4
+        values.append(None if size < 0 else body[at : at + size].decode())
+        at += max(size, 0)
+    return values
+
+
+def as_redshift(kind: bytes, body: bytes) -> bytes:
+    """Return the body of a message as Redshift would send it, with Redshift's version and types of columns."""
+    if kind == Backend.PARAMETER_STATUS and body.startswith(b"server_version\0"):
+        return b"server_version\0" + SERVER_VERSION + b"\0"
+    return with_other_types(body) if kind == Backend.ROW_DESCRIPTION else body
+
+
+def with_other_types(body: bytes) -> bytes:
+    """Return a RowDescription with the types that Redshift's drivers know."""
+    out = bytearray(body)
+    at = 2
+    for _ in range(struct.unpack_from("!h", body)[0]):
+        at = body.index(b"\0", at) + 1
+        (oid,) = struct.unpack_from("!i", body, at + 6)
+        struct.pack_into("!i", out, at + 6, OTHER_TYPES.get(oid, oid))
+        at += 18
+    return bytes(out)

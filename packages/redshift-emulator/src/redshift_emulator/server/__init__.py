@@ -1,0 +1,1 @@
+"""Where clients connect: the listener, the log-in, and the session of each client."""

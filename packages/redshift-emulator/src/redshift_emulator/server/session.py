@@ -1,0 +1,244 @@
+"""One client's session: it translates the statements that arrive and passes the answers on.
+
+What a client sends is passed to a PostgreSQL session of its own, message by message. Three things can happen to a
+statement on the way:
+
+- Its text is rewritten (sql/translate).
+- It is refused. PostgreSQL gets a statement that it cannot parse, so that the state of the transaction is PostgreSQL's
+  own, and its error is replaced.
+- It is an action (COPY, TRUNCATE ...). PostgreSQL gets an empty statement in its place. On Execute the action runs
+  statements of its own on the same connection, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import struct
+from collections.abc import Collection
+
+from ..catalogue.statistics import after_statement
+from ..catalogue.tables import Catalogue
+from ..errors import RedshiftError, for_client
+from ..load.files import Loader
+from ..load.run import load
+from ..postgres.connection import Connection
+from ..protocol.channel import Channel, relay
+from ..protocol.messages import UNKNOWN, VARCHAR, Backend, Frontend, as_redshift, pack, pack_fields, unpack_fields
+from ..sql.copy import Copy
+from ..sql.messages import in_redshift_words
+from ..sql.statement import UNPARSABLE, Statement
+from ..sql.translate import independent, split, translate
+
+log = logging.getLogger(__name__)
+
+ALL = -1  # the answers up to ReadyForQuery, however many
+# Each message of the extended protocol is answered by one of these, or by an error
+ENDS_A_STEP = (
+    Backend.PARSE_COMPLETE,
+    Backend.BIND_COMPLETE,
+    Backend.ROW_DESCRIPTION,
+    Backend.NO_DATA,
+    Backend.CLOSE_COMPLETE,
+    Backend.COMMAND_COMPLETE,
+    Backend.EMPTY_QUERY_RESPONSE,
+    Backend.PORTAL_SUSPENDED,
+)
+
+
+class Session:
+    """The statements of one client, in the order in which they arrive.
+
+    Args:
+        client: The client, logged in.
+        postgres: A PostgreSQL session of the same user, ready for queries.
+        loader: Reads the objects that COPY loads, and keeps the log of loads.
+        absent_functions: The functions that Redshift has and the emulator lacks.
+    """
+
+    def __init__(
+        self, client: Channel, postgres: Connection, loader: Loader, absent_functions: Collection[str] = ()
+    ) -> None:
+        self.client = client
+        self.postgres = postgres
+        self.catalogue = Catalogue(postgres)
+        self.loader = loader
+        self.absent_functions = absent_functions
+        self.outgoing = bytearray()
+        self.awaited = 0  # how many answers PostgreSQL owes for what is in `outgoing`, or ALL
+        self.statements: dict[bytes, Statement] = {}
+        self.portals: dict[bytes, Statement] = {}
+        self.current: Statement | None = None  # the one that was read last
+        self.executed: Statement | None = None
+        self.skip_to_sync = False
+        self.failed = False
+
+    def run(self) -> None:
+        """Serve the client until it leaves.
+
+        Raises:
+            ConnectionError: Either side is gone.
+        """
+        while True:
+            kind, body = self.client.message()
+            if kind == Frontend.TERMINATE:
+                return
+            if kind == Frontend.QUERY:
+                self.simple_query(body[:-1].decode())
+            elif kind in (Frontend.FLUSH, Frontend.SYNC):
+                self.finish_batch(kind)
+            elif not self.skip_to_sync:
+                self.batch(kind, body)
+
+    def batch(self, kind: bytes, body: bytes) -> None:
+        """Take one message of the extended protocol."""
+        if kind == Frontend.PARSE:
+            name, text, types = body.split(b"\0", 2)
+            types = with_types_of_unused(text.decode(), types)
+            known = independent(text.decode())
+            if not known or known.fills:
+                self.finish_batch(Frontend.FLUSH)  # the catalogue is asked on the same connection
+                if self.skip_to_sync:
+                    return
+            self.current = self.statements[name] = self.translated(text.decode())
+            body = name + b"\0" + self.current.sent.encode() + b"\0" + types
+        elif kind == Frontend.BIND:
+            portal, name, _ = body.split(b"\0", 2)
+            if name in self.statements:
+                self.portals[portal] = self.statements[name]
+        elif kind == Frontend.EXECUTE:
+            statement = self.portals.get(body.split(b"\0", 1)[0])
+            if statement and statement.action:
+                self.finish_batch(Frontend.FLUSH)
+                if not self.skip_to_sync:
+                    self.skip_to_sync = not self.act(statement)
+                return
+            self.executed = statement
+        elif kind not in (Frontend.DESCRIBE, Frontend.CLOSE):
+            raise ConnectionError(f"message {kind!r} is not one that a Redshift client sends")
+        self.outgoing += pack(kind, body)
+        self.awaited += 1
+
+    def finish_batch(self, kind: bytes) -> None:
+        """Send what was collected and pass the answers on, after Sync with the state of the transaction."""
+        if kind == Frontend.SYNC:
+            self.outgoing += pack(Frontend.SYNC)
+            self.awaited = ALL
+            self.ready(self.relayed())
+            self.skip_to_sync = False
+        elif self.awaited and not self.skip_to_sync:
+            self.outgoing += pack(Frontend.FLUSH)
+            self.client.send(self.relayed())
+        self.awaited = 0
+
+    def relayed(self) -> bytearray:
+        """Send what was collected to PostgreSQL, and return the end of its answer."""
+        return relay(self.postgres.channel, self.client, self.outgoing, self.answer)
+
+    def translated(self, text: str) -> Statement:
+        """Return the statement for PostgreSQL, which is asked where the statement depends on the catalogue."""
+        statement = independent(text)
+        try:
+            if not statement or (statement.fills and self.catalogue.sort_key(statement.fills)):
+                return translate(text, self.catalogue)
+        except RedshiftError as error:  # the transaction has failed before, for instance
+            return Statement(text, UNPARSABLE, error=error)
+        return statement
+
+    def simple_query(self, text: str) -> None:
+        """Run a message of the simple protocol, which holds any number of statements."""
+        parts = split(text)
+        known = [statement for statement in map(independent, parts) if statement]
+        if len(known) == len(parts) and not any(it.action or it.error or it.fills for it in known):
+            statements = iter([Statement(text, ";".join(statement.sent for statement in known))])
+        else:
+            statements = map(self.translated, parts)  # each when those before it have run
+        answer = bytearray()
+        for statement in statements:
+            self.client.send(answer)
+            answer = bytearray()
+            self.current = statement
+            self.failed = False
+            if statement.action:
+                self.failed = not self.act(statement)
+            else:
+                self.executed = statement
+                self.outgoing += pack(Frontend.QUERY, statement.sent.encode() + b"\0")
+                self.awaited = ALL
+                answer = self.relayed()
+            if self.failed:
+                break
+        self.awaited = 0
+        self.ready(answer)
+
+    def ready(self, answer: bytes | bytearray) -> None:
+        """Finish a statement: gather statistics, send the end of its answer and ReadyForQuery."""
+        executed, self.executed = self.executed, None
+        if executed:
+            try:
+                after_statement(self.postgres, executed.sent, self.postgres.tag)
+            except RedshiftError:  # the rows are there; only plans are worse
+                log.exception("a table is left without statistics")
+        self.client.send(answer + pack(Backend.READY_FOR_QUERY, self.postgres.transaction))
+
+    def act(self, statement: Statement) -> bool:
+        """Run an action and answer for it.
+
+        Returns:
+            Whether it succeeded; otherwise the client has the error, and an open transaction has failed.
+        """
+        try:
+            tag = statement.action(self)  # type: ignore[misc]
+        except ConnectionError:
+            raise
+        except Exception as error:
+            if self.postgres.is_in_transaction:
+                with contextlib.suppress(RedshiftError):  # fails on purpose, to abort the transaction
+                    self.postgres.query(UNPARSABLE)
+            refusal = for_client(error)
+            fields = refusal.fields()
+            if refusal.is_postgres:
+                fields = in_redshift_words(fields, statement, self.absent_functions)
+            self.client.send_error(fields)
+            return False
+        self.client.send(pack(Backend.COMMAND_COMPLETE, tag.encode() + b"\0"))
+        return True
+
+    def copy(self, command: Copy) -> str:
+        """Run a COPY in the client's transaction, or in one of its own, and return its command tag."""
+        message = load(self.loader, self.postgres, command)
+        self.client.send(pack_fields(Backend.NOTICE_RESPONSE, {"S": "INFO", "C": "00000", "M": message}))
+        return "COPY"
+
+    def answer(self, kind: bytes, body: bytes) -> tuple[bytes, bool]:
+        """Return what the client gets for PostgreSQL's message, and whether it is the last that is awaited.
+
+        ReadyForQuery is sent by the caller.
+        """
+        if kind == Backend.READY_FOR_QUERY:
+            self.postgres.transaction = body
+            return b"", True
+        if kind == Backend.ERROR_RESPONSE:
+            self.failed, self.executed = True, None
+            self.skip_to_sync = self.awaited > 0
+            fields = in_redshift_words(unpack_fields(body), self.current, self.absent_functions)
+            return pack_fields(Backend.ERROR_RESPONSE, fields), self.skip_to_sync
+        if kind == Backend.COMMAND_COMPLETE:
+            self.postgres.tag = body[:-1].decode()
+        self.awaited -= kind in ENDS_A_STEP
+        return pack(kind, as_redshift(kind, body)), self.awaited == 0
+
+
+def with_types_of_unused(text: str, types: bytes) -> bytes:
+    """Return the types of a statement's parameters, where one that the text does not use is text.
+
+    Redshift ignores such a parameter; PostgreSQL asks for its type.
+    """
+    (count,) = struct.unpack_from("!h", types)
+    if not count:
+        return types
+    used = max((int(number) for number in re.findall(r"[$](\d+)", text)), default=0)
+    numbers = list(struct.unpack_from(f"!{count}i", types, 2))
+    numbers[used:] = [VARCHAR if number in (0, UNKNOWN) else number for number in numbers[used:]]
+    return struct.pack(f"!h{count}i", count, *numbers)

@@ -1,0 +1,1 @@
+"""Redshift's SQL: it is read, checked, and written as PostgreSQL's."""
