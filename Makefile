@@ -8,8 +8,14 @@ SUPPORTED := import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in (
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && echo "$$python" && break; done)
 
+# uv installs the same requirements as pip in a tenth of the time. It does not read pip's configuration, so an index or a
+# certificate that is set for pip is handed on.
+UV := uv==0.13.9
+PIP := PIP_DEFAULT_TIMEOUT=$${PIP_DEFAULT_TIMEOUT:-60} $(BIN)/python -m pip install -qq --disable-pip-version-check --retries 10
+REQUIREMENTS := --requirement requirements-local.txt --constraint constraints.txt
+
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks dev check compare demo test soak bench lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci screenshots docs
+.PHONY: help setup hooks dev check compare demo test test-all soak bench lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci screenshots docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -31,9 +37,13 @@ compare: $(STAMP) ## show the rows that differ from production's: MODEL=name [TA
 demo: $(STAMP) ## run the pipeline on sample data and show the KPIs; the next day's files each further time
 	@$(BIN)/python -m local demo
 
-test: $(STAMP) ## run the tests (ARGS="-k name" for some of them)
+test: $(STAMP) ## run the tests, the slow ones excepted (ARGS="-k name" or "-m deploy" for some of them)
 	@$(BIN)/python -m local manifest
-	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow" $(ARGS)
+
+test-all: $(STAMP) ## run the slow tests: random walks, long replays, a kill in each model
+	@$(BIN)/python -m local manifest
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m slow $(ARGS)
 
 soak: $(STAMP) ## break a multi-day replay at 200 random places and compare (SEED=2 draws others; half an hour)
 	@$(BIN)/python -m local manifest
@@ -103,7 +113,12 @@ $(STAMP): requirements.txt requirements-local.txt constraints.txt packages/redsh
 		echo "  making .venv with $$("$(PYTHON)" --version)"; \
 		rm -rf .venv && "$(PYTHON)" -m venv .venv; \
 	fi
-	@echo "  installing the pinned requirements; the first time takes a minute or two"
-	@PIP_DEFAULT_TIMEOUT=$${PIP_DEFAULT_TIMEOUT:-60} $(BIN)/python -m pip install -qq --disable-pip-version-check --retries 10 \
-		--requirement requirements-local.txt --constraint constraints.txt
+	@echo "  installing the pinned requirements"
+	@of_pip() { $(BIN)/python -m pip config get "global.$$1" 2>/dev/null; }; \
+	index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(of_pip index-url)}}; \
+	certificates=$${SSL_CERT_FILE:-$${PIP_CERT:-$$(of_pip cert)}}; \
+	$(PIP) $(UV) && UV_HTTP_TIMEOUT=$${UV_HTTP_TIMEOUT:-60} env $${index:+UV_DEFAULT_INDEX="$$index"} \
+		$${certificates:+SSL_CERT_FILE="$$certificates"} \
+		$(BIN)/uv pip install --quiet --python $(BIN)/python $(REQUIREMENTS) \
+		|| { echo "  uv could not install them; pip takes a minute or two"; $(PIP) $(REQUIREMENTS); }
 	@touch $(STAMP)

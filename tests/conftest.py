@@ -23,9 +23,32 @@ CHROMIUM_OPTIONS = (
     "--disable-sync",
 )
 
+# The mark of each room: `make test ARGS="-m deploy"` runs one.
+ROOMS = {
+    "analysts": "analysts",
+    "dags": "pipeline",
+    "dbt": "pipeline",
+    "expected": "pipeline",
+    "faults": "pipeline",
+    "landing": "pipeline",
+    "pipeline": "pipeline",
+    "security": "pipeline",
+    "deploy": "deploy",
+    "pages": "pages",
+    "redshift-emulator": "emulator",
+}
+
 # Each stack of the tests takes free ports of its own, whatever the caller has set for the one in the checkout.
 for name in [name for name in os.environ if name.startswith("LOCAL_")]:
     del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the mark of its room."""
+    for item in items:
+        for part in item.path.parts:
+            if part in ROOMS and REPO in item.path.parents:
+                item.add_marker(ROOMS[part])
 
 
 @pytest.fixture(scope="session")

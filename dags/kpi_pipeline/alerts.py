@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -80,7 +80,9 @@ def report_failure(context: Mapping[str, Any]) -> None:
         )
 
 
-def report_success(settings: Settings, run: Any, figures: Mapping[str, float], warnings: list[str]) -> None:
+def report_success(
+    settings: Settings, run: Any, figures: Mapping[str, float], warnings: list[str], carried_out: Sequence[str] = ()
+) -> None:
     """Send a run's figures to the alert topic; the subject says if there is something to look at.
 
     Args:
@@ -88,12 +90,14 @@ def report_success(settings: Settings, run: Any, figures: Mapping[str, float], w
         run: Airflow's run.
         figures: Each figure by its name.
         warnings: What dbt's tests warn of, a sentence each.
+        carried_out: The requests that the run has carried out, a sentence each.
     """
     if not settings.alert_topic_arn:
         return
     notes = [f"{figures[name]:,} {name.replace('_', ' ')}" for name in ("rejects", "lines_refused") if figures[name]]
     notes += [f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"] if warnings else []
     lines = [f"{name.replace('_', ' ')}: {value:,}" for name, value in figures.items()]
+    lines += carried_out
     lines += [f"Warning: {warning}" for warning in warnings]
     if notes:
         lines.append("How to look at them: docs/runbook.md.")

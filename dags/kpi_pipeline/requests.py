@@ -98,3 +98,29 @@ def record(connection: Any, landing: str, marts: str, run_id: str, asked: Mappin
                 [kind, marts, *days, run_id, kind, marts, run_id],
             )
     connection.commit()
+
+
+def carried_out(cursor: Any, landing: str, marts: str, run_id: str) -> list[str]:
+    """Return a sentence for each request that a run has carried out, whichever run was asked.
+
+    Args:
+        cursor: A cursor of redshift_connector.
+        landing: The landing schema.
+        marts: The schema that dbt builds.
+        run_id: The run, as dbt records it.
+    """
+    cursor.execute(
+        f"select kind, first_day, last_day, run_id from {landing}.requests"
+        " where marts_schema = %s and carried_out_by = %s order by requested_at",
+        [marts, run_id],
+    )
+    return [
+        f"Carried out the {_described(kind, first, last)} that the run {asked} was asked for."
+        for kind, first, last, asked in cursor.fetchall()
+    ]
+
+
+def _described(kind: str, first: date | None, last: date | None) -> str:
+    if kind == "full_refresh":
+        return "full refresh"
+    return "rebuild" + (f" from {first}" if first else "") + (f" to {last}" if last else "")

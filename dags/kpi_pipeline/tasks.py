@@ -145,6 +145,7 @@ def figures(run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> d
     with _explained(), closing(_connect(settings)) as connection, connection.cursor() as cursor:
         cursor.execute(render("run_figures", run_id="%s", **names), [_recorded(run_id)] * 3)
         counts = dict(zip(_COUNTS, map(int, cursor.fetchone()), strict=True))
+        done = requests.carried_out(cursor, settings.landing_schema, settings.schema, _recorded(run_id))
         result = {**counts, "seconds": round((finished - started).total_seconds(), 1)}
         row = {
             "run_id": run_id,
@@ -161,7 +162,9 @@ def figures(run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> d
         )
         connection.commit()
     log.info("kpi_pipeline: %s", ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in result.items()))
-    alerts.report_success(settings, dag_run, result, _warnings(ti))
+    for sentence in done:
+        log.info("kpi_pipeline: %s", sentence)
+    alerts.report_success(settings, dag_run, result, _warnings(ti), done)
     return result
 
 

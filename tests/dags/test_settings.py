@@ -15,6 +15,7 @@ def test_defaults():
     assert settings.allow_smaller_snapshots is False
     assert settings.dbt_target == "prod"
     assert settings.listing_window_days == 0
+    assert settings.max_reject_share == 0.05
 
 
 @pytest.mark.parametrize("given", ["drop", "/drop", "drop/", "/drop/"])
@@ -32,6 +33,17 @@ def test_no_schedule(given):
     [
         ("KPI_SCHEDULE", "noon"),
         ("KPI_SCHEDULE", "* * *"),
+        ("KPI_SCHEDULE", "61 25 * * *"),
+        ("KPI_SCHEDULE", "0 0 31 13 *"),
+        ("KPI_SCHEDULE", "*/0 * * * *"),
+        ("KPI_TASK_TIMEOUT_SECONDS", "0"),
+        ("KPI_TASK_TIMEOUT_SECONDS", "999999999"),
+        ("KPI_DEADLINE_SECONDS", "0"),
+        ("KPI_LISTING_WINDOW_DAYS", "999999"),
+        ("KPI_RETRIES", "1000"),
+        ("KPI_MAX_REJECT_SHARE", "5"),
+        ("KPI_MAX_REJECT_SHARE", "5%"),
+        ("KPI_MAX_REJECT_SHARE", "-0.1"),
         ("KPI_COPY_IAM_ROLE", "arn:aws:iam::123:role/x"),
         ("KPI_COPY_IAM_ROLE", "default' format csv; drop table landing.streams; --"),
         ("KPI_LANDING_SCHEMA", 'landing"; drop'),
@@ -55,6 +67,22 @@ def test_a_malformed_setting_is_named_with_its_value_and_what_is_expected(name, 
     message = str(refusal.value)
     assert name in message and repr(value) in message and "give it" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("KPI_SCHEDULE", "*/5 6-22 * * mon-fri", "*/5 6-22 * * mon-fri"),
+        ("KPI_SCHEDULE", "@hourly", "@hourly"),
+        ("KPI_RETRY_DELAY_SECONDS", "0", timedelta(0)),
+        ("KPI_LISTING_WINDOW_DAYS", "3660", 3660),
+        ("KPI_MAX_REJECT_SHARE", "1", 1.0),
+        ("KPI_MAX_REJECT_SHARE", "0.2", 0.2),
+    ],
+)
+def test_what_is_within_its_bounds_is_taken(name, value, expected):
+    field = {"KPI_RETRY_DELAY_SECONDS": "retry_delay"}.get(name, name.removeprefix("KPI_").lower())
+    assert getattr(load({name: value}), field) == expected
 
 
 @pytest.mark.parametrize("missing", ["KPI_RAW_BUCKET", "KPI_ARTIFACT_BUCKET"])

@@ -140,3 +140,30 @@ def test_a_second_time_finds_nothing(tell, erased):
 def test_a_blank_id_is_refused(tell):
     with pytest.raises(DeployError, match="The user_id is blank"):
         erase.erase(tell, "  ")
+
+
+def test_a_model_that_nobody_has_thought_of_is_erased_too(tell):
+    """By its column user_id, or by the meta of a column with another name; a table that dbt no longer knows as well."""
+    tell.query("create table analytics.streaks (user_id varchar(256), days integer)")
+    tell.query('create table analytics."fan_clubs" (artist varchar(256), founder varchar(256))')
+    tell.query("insert into analytics.streaks values ('u9', 3), ('u8', 4)")
+    tell.query("insert into analytics.fan_clubs values ('Ann', ' u9 '), ('Bo', 'u8')")
+    column = {"name": "founder", "config": {"meta": {"is_user_id": True}}}
+    manifest = {"nodes": {"model.streaming_kpis.fan_clubs": {"columns": {"founder": column}}}, "sources": {}}
+    rows = erase.erase(tell, "u9", manifest=manifest).rows
+    assert (rows["analytics.streaks"], rows["analytics.fan_clubs"]) == (1, 1)
+    assert tell.query("select user_id from analytics.streaks") == [("u8",)]
+    assert tell.query("select founder from analytics.fan_clubs") == [("u8",)]
+
+
+def test_it_refuses_while_a_run_is_at_work(tell):
+    tell.query("insert into landing.turns values ('streaming_kpis scheduled__x', sysdate, dateadd(hour, 1, sysdate))")
+    with pytest.raises(DeployError, match=r"streaming_kpis scheduled__x has been at work .* Nothing was erased"):
+        erase.erase(tell, "u2")
+    tell.query("delete from landing.turns")
+    assert tell.query("select count(*) from analytics.dim_users where user_id = 'u2'") == [(1,)]
+
+
+def test_a_warehouse_that_shows_nothing_is_refused(tell):
+    with pytest.raises(DeployError, match=r"does not see nowhere\.streams"):
+        erase.erase(tell, "u2", landing="nowhere")

@@ -217,6 +217,7 @@ def killed(call: Callable[..., object], *arguments: str) -> tuple[BaseProcess, C
     return process, process.kill
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_in_each_model(
     pipeline: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, world: World
 ) -> None:

@@ -16,6 +16,8 @@ from tests.faults.in_process import Pipeline
 from tests.faults.world import kpis
 from tests.pipeline.warehouse import WIDTHS
 
+pytestmark = pytest.mark.slow
+
 HEADER = "user_id,track_id,listen_time"
 SONGS = "id,track_id,artists,track_name,popularity,duration_ms,track_genre"
 

@@ -31,7 +31,7 @@ from tests.faults.redshift_proxy import At, RedshiftProxy, text
 from tests.faults.world import batches_due, days_due, kpis
 from tests.pipeline.warehouse import WIDTHS
 
-WALKS, STEPS = int(os.environ.get("WALKS", "2")), int(os.environ.get("WALK_STEPS", "8"))
+WALKS, STEPS = int(os.environ.get("WALKS", "25")), int(os.environ.get("WALK_STEPS", "8"))
 USERS = ("u1", "u2", "u3", "u4")
 LINES = st.builds(
     "{},{},2024-06-0{} {:02}:30:00".format,
@@ -239,12 +239,21 @@ def walk(stack: Stack, redshift_proxy: RedshiftProxy) -> type[Walk]:
     return type("Walk", (Walk,), {"stack": stack, "proxy": redshift_proxy})
 
 
+def test_a_short_walk(walk: type[Walk]) -> None:
+    go(walk, walks=1, steps=5)
+
+
+@pytest.mark.slow
 def test_every_table_is_what_landing_says_after_whatever_happened(walk: type[Walk]) -> None:
+    go(walk, walks=WALKS, steps=STEPS)
+
+
+def go(walk: type[Walk], walks: int, steps: int) -> None:
     run_state_machine_as_test(
         walk,
         settings=settings(
-            max_examples=WALKS,
-            stateful_step_count=STEPS,
+            max_examples=walks,
+            stateful_step_count=steps,
             deadline=None,
             database=None,
             derandomize="SEED" not in os.environ,
