@@ -142,6 +142,7 @@ class _Link:
     server: socket.socket = field(init=False)
     node: str = ""
     withheld: Fault | None = None  # answers stay here until Redshift is ready, then this breaks
+    silent: bool = False  # nothing more is passed on to the client, so that an answer cannot outrun the cut
     replaced: Fault | None = None  # the next error gets this text
 
     def run(self) -> None:
@@ -191,7 +192,7 @@ class _Link:
                 if fault and fault.at is At.AFTER:
                     self.withheld = fault
                 elif fault:
-                    breaking = fault
+                    breaking, self.silent = fault, True
             self.server.sendall(kind + struct.pack("!i", len(body) + 4) + body)
             if breaking and kind in (b"S", b"Q"):
                 self._break(breaking)
@@ -216,6 +217,8 @@ class _Link:
                     if kind == b"Z":
                         self._break(self.withheld)
                         return
+                    continue
+                if self.silent:
                     continue
                 if kind == b"E" and self.replaced:
                     fields = {b"S": "ERROR", b"C": "XX000", b"M": self.replaced.message}
