@@ -1,4 +1,4 @@
-{{ config(unique_key='listen_hour', sort='listen_hour', dist='all') }}
+{{ config(unique_key=['listen_date', 'listen_hour'], sort='listen_hour', dist='all') }}
 
 with
 
