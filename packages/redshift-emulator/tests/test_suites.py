@@ -172,3 +172,10 @@ def test_a_key_goes_with_its_table(run) -> None:
     run("create table referring (id int primary key, again int references referring (id))")
     run("insert into referring values (1, 7), (1, 7)")
     assert run("select count(*) from referring") == [(2,)]
+
+
+def test_a_long_name_comes_back_as_it_was(run) -> None:
+    column, alias = "c" * 127, "é" * 60
+    run(f'create temp table long_named ("{column.upper()}" int)')
+    run(f"select {column}, 1 as {alias} from long_named")
+    assert [described[0] for described in run.cursor.description] == [column, alias]
