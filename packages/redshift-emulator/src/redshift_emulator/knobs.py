@@ -57,7 +57,7 @@ class Knobs:
         statement_seconds: How long each statement takes longer.
         commit_seconds: How long each COMMIT takes longer, beside that of a statement.
         system_view_lag_seconds: How long after a load or an INSERT the SYS views show it.
-        split_bytes: COPY splits uncompressed files that are larger, as Redshift does from 128 MB on; errors in them have
+        split_bytes: COPY splits larger uncompressed files, as Redshift does from 128 MB on; errors in them have
             the line number -1. 0 splits none.
         faults: The statements that fail.
     """

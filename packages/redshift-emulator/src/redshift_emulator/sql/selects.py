@@ -31,7 +31,7 @@ def select(rewriting: Rewriting, node: exp.Select) -> None:
 
 
 def qualify_catalogue_columns(rewriting: Rewriting, select: exp.Select) -> None:
-    """Qualify columns that only Redshift's catalogue has, because the emulator has functions of a row in their place."""
+    """Qualify columns that only Redshift's catalogue has: the emulator has functions of a row in their place."""
     clauses = [select.args.get("from_"), *(select.args.get("joins") or [])]
     for table in [clause.this for clause in clauses if clause and isinstance(clause.this, exp.Table)]:
         for column in select.find_all(exp.Column) if table.name.lower() in CATALOGUE_COLUMNS else []:
