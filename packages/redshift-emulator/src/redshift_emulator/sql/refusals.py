@@ -40,8 +40,8 @@ AFTER_A_LIST = set(", ) FROM WHERE GROUP HAVING ORDER LIMIT".split())  # sqlglot
 # The types of the catalogue, and intervals of no kind: the leader node has them, and no table
 LEADER_TYPES = set(
     "aclitem any anyarray anycompatible anycompatiblearray anyelement bit cid cstring event_trigger int2vector "
-    "internal interval name oid oidvector pg_node_tree record regclass regnamespace regoper regoperator regproc regprocedure "
-    "regrole regtype tid trigger unknown void xid".split()
+    "internal interval name oid oidvector pg_node_tree record regclass regnamespace regoper regoperator regproc "
+    "regprocedure regrole regtype tid trigger unknown void xid".split()
 ) | {"bit varying"}
 RESERVED_WORDS = read_list(Path(__file__).parent / "reserved.txt")
 # Functions that only the leader node has, so that no statement that names a table can use them:
