@@ -1063,6 +1063,8 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         (('create schema if not exists "dev"."of_dev"', 'create schema if not exists dev.of_dev', "select count(*) from pg_namespace where nspname = 'of_dev'"), 1),
         (('grant usage on schema "dev"."of_dev" to public', 'alter schema dev."of_dev" rename to of_dev_2', 'drop schema "DEV"."Of_Dev_2" cascade', "select count(*) from pg_namespace where nspname like 'of_dev%'"), 0),
         ('drop schema if exists "dev"."nosuch" cascade', []),
+        (("create schema shown", "create table shown.t (a int)", 'show tables from schema "Dev"."Shown" like \'t\''), [("dev", "shown", "t", "TABLE", None, None, "admin")]),
+        ("show tables from schema other.shown", []),
         ("create schema other.of_dev", Refusal(UNSUPPORTED, "the emulator does not have statements on the schemas of another database (other); Redshift does")),
         ((f"create table {'n' * 63}_1 (a int)", f"create table {'n' * 63}_2 as select 2 as {'é' * 40}", f"insert into {'N' * 63}_1 values (1)", f'select a, {"é" * 40} from "{"N" * 63}_1", {"n" * 63}_2'), [(1, 2)]),
         (f"select table_name from svv_all_tables where table_name = '{'n' * 63}_1'", f"{'n' * 63}_1"),

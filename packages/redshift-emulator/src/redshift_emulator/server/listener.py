@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ..errors import RedshiftError
 from ..knobs import Knobs
 from ..load.files import Loader
+from ..names import fold
 from ..postgres.cluster import Cluster
 from ..postgres.connection import Connection
 from ..protocol.channel import Channel
@@ -137,6 +138,6 @@ class Listener:
             self.users.make(name)
         time.sleep(self.knobs.connect_seconds)
         passed = {key: parameters[key] for key in PASSED_ON if parameters.get(key)}
-        channel, greeting = self.cluster.connect(name, parameters.get("database") or name, **passed)
+        channel, greeting = self.cluster.connect(name, fold(parameters.get("database") or name), **passed)
         client.send(greeting)
         return Connection(channel)
