@@ -72,6 +72,7 @@ def test_dbt(dbt, connect) -> None:
     run_dbt("build", "--full-refresh", "--select", "merged", "typed")
     assert admin("select has_table_privilege('reader', 'mini.copied', 'select')") == [(True,)]
     assert admin("select loud from mini.typed order by id limit 1") == [("A",)]
+    assert "PASS freshness of mini.people" in run_dbt("source", "freshness")
     run_dbt("docs", "generate")
     nodes = json.loads((project / "target" / "catalog.json").read_text())["nodes"]
     merged = nodes["model.mini.merged"]

@@ -11,7 +11,19 @@ import redshift_emulator
 
 ROOT = Path(redshift_emulator.__file__).parent
 # From the bottom. A module imports from its own layer and those before it.
-LAYERS = ["errors", "names", "protocol", "postgres", "catalogue", "sql", "load", "server", "emulator", "__main__"]
+LAYERS = [
+    "errors",
+    "names",
+    "knobs",
+    "protocol",
+    "postgres",
+    "catalogue",
+    "sql",
+    "load",
+    "server",
+    "emulator",
+    "__main__",
+]
 BESIDE = {"iam", "probes", "pytest_plugin"}  # nothing imports them
 LONGEST_FUNCTION, LONGEST_CLASS = 60, 200  # lines
 

@@ -96,7 +96,8 @@ def test_sqlalchemy_connects_and_reads_what_it_reflects(redshift, run) -> None:
     engine = sqlalchemy.create_engine(url, connect_args={"sslmode": "disable"}, use_native_hstore=False)
     engine.dialect._set_backslash_escapes = lambda connection: None  # as sqlalchemy-redshift does
     relations = f"""select c.relkind, c.relname,
-        case c.reldiststyle when 0 then 'EVEN' when 1 then 'KEY' when 8 then 'ALL' end as "diststyle", pg_catalog.array_to_string(c.relacl, '\\n') as "privileges"
+        case c.reldiststyle when 0 then 'EVEN' when 1 then 'KEY' when 8 then 'ALL' end as "diststyle",
+        pg_catalog.array_to_string(c.relacl, '\\n') as "privileges"
         from pg_catalog.pg_class c left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
         join pg_catalog.pg_user u on u.usesysid = c.relowner
         where c.relkind in ('r', 'v', 'm', 'S', 'f') and n.nspname = '{schema}'"""
@@ -172,3 +173,10 @@ def test_a_key_goes_with_its_table(run) -> None:
     run("create table referring (id int primary key, again int references referring (id))")
     run("insert into referring values (1, 7), (1, 7)")
     assert run("select count(*) from referring") == [(2,)]
+
+
+def test_a_long_name_comes_back_as_it_was(run) -> None:
+    column, alias = "c" * 127, "é" * 60
+    run(f'create temp table long_named ("{column.upper()}" int)')
+    run(f"select {column}, 1 as {alias} from long_named")
+    assert [described[0] for described in run.cursor.description] == [column, alias]

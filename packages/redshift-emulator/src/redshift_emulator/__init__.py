@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .emulator import RedshiftEmulator
+    from .knobs import Fault, Knobs
 
-__all__ = ["RedshiftEmulator"]
+__all__ = ["Fault", "Knobs", "RedshiftEmulator"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from .emulator import RedshiftEmulator
 
         return RedshiftEmulator
+    if name in ("Fault", "Knobs"):
+        from . import knobs
+
+        return getattr(knobs, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

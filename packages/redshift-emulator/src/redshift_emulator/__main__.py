@@ -10,7 +10,20 @@ import threading
 from pathlib import Path
 
 from .emulator import RedshiftEmulator
+from .knobs import Fault, Knobs
 from .postgres.cluster import PostgresError
+
+
+def fault(text: str) -> Fault:
+    """Return a fault from N:REGEX.
+
+    Raises:
+        ArgumentTypeError: It is written differently.
+    """
+    try:
+        return Fault.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,6 +38,15 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=5439, help="on 127.0.0.1; 0 takes a free one (default: 5439)")
     parser.add_argument("--s3-endpoint", default="", help="the address of the S3 that COPY reads (default: AWS's own)")
     parser.add_argument("--ready-file", type=Path, help="written as JSON (port, pid, ca) when connections are accepted")
+    tests = parser.add_argument_group("knobs for tests")
+    tests.add_argument("--connect-latency", type=float, default=0, metavar="SECONDS", help="of each log-in")
+    tests.add_argument("--statement-latency", type=float, default=0, metavar="SECONDS", help="of each statement")
+    tests.add_argument("--commit-latency", type=float, default=0, metavar="SECONDS", help="of each COMMIT")
+    tests.add_argument("--system-view-lag", type=float, default=0, metavar="SECONDS", help="of the SYS views")
+    tests.add_argument("--split-bytes", type=int, default=0, metavar="BYTES", help="size from which COPY splits files")
+    tests.add_argument(
+        "--fail-at", type=fault, action="append", default=[], metavar="N:REGEX", help="the N-th match fails"
+    )
     return parser
 
 
@@ -36,7 +58,15 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     try:
-        with RedshiftEmulator(arguments.data, arguments.port, arguments.s3_endpoint) as redshift:
+        knobs = Knobs(
+            connect_seconds=arguments.connect_latency,
+            statement_seconds=arguments.statement_latency,
+            commit_seconds=arguments.commit_latency,
+            system_view_lag_seconds=arguments.system_view_lag,
+            split_bytes=arguments.split_bytes,
+            faults=arguments.fail_at,
+        )
+        with RedshiftEmulator(arguments.data, arguments.port, arguments.s3_endpoint, knobs=knobs) as redshift:
             if arguments.ready_file:
                 redshift.write_ready_file(arguments.ready_file)
             logging.info("listening on 127.0.0.1:%d", redshift.port)

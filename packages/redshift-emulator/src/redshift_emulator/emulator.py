@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 from .catalogue import setup_script
+from .knobs import Knobs
 from .load.files import Loader
 from .names import quoted
 from .postgres.cluster import Cluster
@@ -30,6 +31,7 @@ class RedshiftEmulator:
         s3_endpoint: The address of an S3, for COPY; the one that boto3 finds if empty.
         user: The administrator's name; that of the variable REDSHIFT_USER if empty.
         password: The administrator's password, held in memory and never written; REDSHIFT_PASSWORD if empty.
+        knobs: What a test makes worse: latency, faults, system views that lag.
 
     Attributes:
         certificate: The file that a client has to trust for TLS (SSL_CERT_FILE).
@@ -40,7 +42,16 @@ class RedshiftEmulator:
         OSError: The port is taken.
     """
 
-    def __init__(self, data: Path, port: int = 0, s3_endpoint: str = "", user: str = "", password: str = "") -> None:
+    def __init__(
+        self,
+        data: Path,
+        port: int = 0,
+        s3_endpoint: str = "",
+        user: str = "",
+        password: str = "",
+        knobs: Knobs | None = None,
+    ) -> None:
+        self.knobs = knobs or Knobs()
         self.user = (user or os.environ["REDSHIFT_USER"]).lower()
         self.password = password or os.environ["REDSHIFT_PASSWORD"]
         self.host = "127.0.0.1"
@@ -49,10 +60,10 @@ class RedshiftEmulator:
         listening = socket.create_server((self.host, port), backlog=128)
         self.port: int = listening.getsockname()[1]
         self.postgres = Cluster(data, setup_script())
-        self.loader = Loader(s3_endpoint, data / "load_log")
+        self.loader = Loader(s3_endpoint, data / "load_log", self.knobs)
         tls, self.certificate = login.tls_context(data / "tls")
         self.users = Users(self.postgres, self.user, self.password)
-        self.listener = Listener(listening, tls, self.postgres, self.users, self.loader)
+        self.listener = Listener(listening, tls, self.postgres, self.users, self.loader, self.knobs)
 
     def __enter__(self) -> RedshiftEmulator:
         self.postgres.start()

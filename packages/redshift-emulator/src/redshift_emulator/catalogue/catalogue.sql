@@ -233,7 +233,9 @@ create event trigger after_ddl on ddl_command_end
 -- The log of the loads, which is not transactional; see load.py
 create function pg_redshift.load_log(kind text) returns setof pg_postgres.json stable security definer language sql as $$
   select line::pg_postgres.json from pg_postgres.regexp_split_to_table(
-    pg_postgres.pg_read_file(current_setting('data_directory') || '/../load_log/' || kind, true), e'\n') line where line <> '' $$;
+    pg_postgres.pg_read_file(current_setting('data_directory') || '/../load_log/' || kind, true), e'\n') line where line <> ''
+    and line::pg_postgres.json ->> 'database_name' = current_database()  -- each database has its own
+    and (line::pg_postgres.json ->> 'shown_from')::float8 <= extract(epoch from pg_postgres.clock_timestamp()) $$;
 create function pg_redshift.last(sequence regclass, otherwise bigint) returns bigint volatile language plpgsql as $$ begin
   return pg_postgres.currval(sequence);
 exception when object_not_in_prerequisite_state then  -- no COPY in this session
@@ -390,7 +392,10 @@ select schema_name as namespace_name, table_name as relation_name, x.privilege_t
   x.is_grantable as admin_option
 from pg_redshift.relations r join pg_class c on c.oid = r.oid, pg_postgres.aclexplode(c.relacl) x
 left join pg_roles u on u.oid = x.grantee;
-create view sys_query_detail as select null::int as table_id, null::varchar as step_name, null::timestamp as start_time where false;
+create view sys_query_detail as  -- what inserts rows; dbt asks it for the freshness of a source
+select x.*, null::bigint as query_id, null::bigint as duration, null::bigint as output_rows
+from pg_redshift.load_log('query_detail') line, json_to_record(line) as x(user_id int, session_id int, table_id int,
+  table_name varchar, step_name varchar, start_time timestamp, end_time timestamp);
 create view svv_mv_info as select null::varchar as database_name, null::varchar as schema_name, null::varchar as name,
   null::varchar as is_stale, null::varchar as autorefresh, null::int as state where false;
 create view stv_mv_info as select * from svv_mv_info;

@@ -35,6 +35,13 @@ def after_statement(connection: Connection, sql: str, tag: str) -> None:
         after_load(connection, found[1], int(count))
 
 
+def filled_table(sql: str, tag: str) -> str | None:
+    """Return the table into which a statement has brought rows, None if it has brought none."""
+    count = tag.rpartition(" ")[2]
+    found = FILLS.match(sql) if count.isdigit() and int(count) else None
+    return found[1] if found else None
+
+
 def after_load(connection: Connection, table: str, count: int) -> None:
     """Gather the statistics of a table that has just got `count` rows, if they are enough to matter.
 

@@ -9,12 +9,14 @@ import gzip
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..errors import INTERNAL_ERROR, RedshiftError
+from ..knobs import Knobs
 from ..sql.copy import ENCODINGS, Copy
 
 CHUNK = 1 << 20  # bytes read from S3 at once
@@ -29,9 +31,11 @@ class Loader:
     Args:
         endpoint: The address of S3; the one that boto3 finds if empty.
         directory: Where the log is kept; made if it is absent.
+        knobs: What a test makes worse.
     """
 
-    def __init__(self, endpoint: str, directory: Path) -> None:
+    def __init__(self, endpoint: str, directory: Path, knobs: Knobs) -> None:
+        self.knobs = knobs
         self.endpoint = endpoint
         self.directory = directory
         self.lock = threading.Lock()
@@ -53,10 +57,17 @@ class Loader:
         )
 
     def write(self, kind: str, rows: list[dict[str, Any]]) -> None:
-        """Append to a log: load_history, load_detail or load_error_detail."""
-        text = "".join(json.dumps(row, default=str) + "\n" for row in rows)
+        """Append to a log: load_history, load_detail, load_error_detail or query_detail."""
+        shown = {"shown_from": time.time() + self.knobs.system_view_lag_seconds}
+        text = "".join(json.dumps(row | shown, default=str) + "\n" for row in rows)
         with self.lock, (self.directory / kind).open("a", encoding="utf-8") as file:
             file.write(text)
+
+    def splits(self, command: Copy, size: int) -> int:
+        """Return into how many parts COPY splits a file of so many bytes."""
+        if not self.knobs.split_bytes or {"GZIP", "BZIP2"} & set(command.options):
+            return 1
+        return max(1, -(-size // self.knobs.split_bytes))
 
     def object(self, url: str) -> Any:
         """Return an object by its address: s3://bucket/key."""

@@ -92,7 +92,7 @@ class Lines:
         )
 
     def physical_lines(self) -> Iterator[bytes]:
-        """The lines of the file without their ends."""
+        """Yield the lines of the file without their ends."""
         rest = b""
         for chunk in self.chunks:
             pieces = (rest + chunk).split(b"\n")
@@ -102,7 +102,7 @@ class Lines:
             yield rest
 
     def records(self) -> Iterator[tuple[int, str]]:
-        """Each record with the number of its first line; one in quotes can have several lines."""
+        """Yield each record with the number of its first line; one in quotes can have several lines."""
         quote, in_quotes, size = self.quote.encode(), False, 0
         held: list[bytes] = []
         for number, line in enumerate(self.physical_lines(), self.command.number("IGNOREHEADER") + 1):
@@ -116,7 +116,7 @@ class Lines:
             yield number - len(held) + 1, as_text(held)
 
     def rows(self) -> Iterator[bytes | LineError]:
-        """Each line as a row of PostgreSQL's text format, or why it is refused."""
+        """Yield each line as a row of PostgreSQL's text format, or why it is refused."""
         for number, record in self.records():
             try:
                 if not record and "IGNOREBLANKLINES" in self.options:
@@ -130,7 +130,7 @@ class Lines:
             yield "\t".join(row).encode() + b"\n"
 
     def fields(self, number: int, record: str) -> list[str]:
-        """The fields of a record.
+        """Return the fields of a record.
 
         Raises:
             LineError: Their number is wrong, or a quote is.
@@ -156,7 +156,7 @@ class Lines:
         return fields + [self.null] * (len(self.columns) - len(fields))
 
     def value(self, number: int, column: Column, text: str) -> str:
-        """A field in PostgreSQL's text format.
+        """Return a field in PostgreSQL's text format.
 
         Raises:
             LineError: The column cannot take it.
@@ -191,7 +191,7 @@ class Lines:
         return "\\N"
 
     def valid_text(self, number: int, column: Column, text: str) -> str:
-        """Text whose bytes are UTF-8; ACCEPTINVCHARS replaces those that are not, one for one."""
+        """Return text whose bytes are UTF-8; ACCEPTINVCHARS replaces those that are not, one for one."""
         bad = re.search("[\udc80-\udcff]", text)
         if not bad:
             return text
@@ -202,7 +202,7 @@ class Lines:
         raise LineError(number, 1220, message, column, bad.start())
 
     def time(self, number: int, column: Column, text: str) -> str:
-        """A date or a timestamp, by DATEFORMAT or TIMEFORMAT."""
+        """Return a date or a timestamp, by DATEFORMAT or TIMEFORMAT."""
         is_date = column.kind == "date"
         wanted = self.options.get("DATEFORMAT" if is_date else "TIMEFORMAT", "")
         error = LineError(number, *INVALID[column.kind], column)
@@ -220,7 +220,7 @@ class Lines:
             raise error from wrong
 
     def truncated(self, number: int, column: Column, text: str) -> str:
-        """A number without the decimals that the column has no room for."""
+        """Return a number without the decimals that the column has no room for."""
         try:
             step = decimal.Decimal(1).scaleb(-(column.scale or 0))
             return str(decimal.Decimal(text.strip()).quantize(step, decimal.ROUND_DOWN))
@@ -229,7 +229,7 @@ class Lines:
             raise LineError(number, 1207, message, column) from wrong
 
     def error_of(self, notice: dict[str, str]) -> LineError | None:
-        """The error that PostgreSQL's notice about a skipped row stands for."""
+        """Return the error that PostgreSQL's notice about a skipped row stands for."""
         found = SKIPPED.match(notice["M"])
         if not found:
             return None
@@ -247,5 +247,5 @@ class Lines:
 
 
 def as_text(lines: list[bytes]) -> str:
-    """The lines of a record; a byte that is not UTF-8 becomes a surrogate."""
+    """Return the lines of a record; a byte that is not UTF-8 becomes a surrogate."""
     return b"\n".join(lines).removesuffix(b"\r").decode("utf-8", "surrogateescape")

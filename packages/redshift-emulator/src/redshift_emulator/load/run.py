@@ -43,8 +43,23 @@ def load(loader: Loader, connection: Connection, command: Copy) -> str:
     with connection.together():
         loaded = work.run()
         after_load(connection, command.table, loaded)
+        if loaded:
+            log_insert(loader, connection, command.table)
     connection.query(f"select pg_postgres.setval('pg_redshift.copy_count', {loaded})")
     return f"Load into table '{work.name}' completed, {loaded} record(s) loaded successfully."
+
+
+def log_insert(loader: Loader, connection: Connection, table: str) -> None:
+    """Log that rows were inserted into a table, which SYS_QUERY_DETAIL shows."""
+    if connection.has_failed:
+        return
+    found = connection.records(
+        "select t.oid::bigint as table_id, relname as table_name, current_database() as database_name,"
+        " pg_backend_pid() as session_id, (select usesysid from pg_user where usename = current_user) as user_id"
+        f" from pg_class t where t.oid = {regclass(table)}"
+    )
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    loader.write("query_detail", [row | {"step_name": "insert", "start_time": now, "end_time": now} for row in found])
 
 
 class Load:
@@ -104,7 +119,10 @@ class Load:
                 before = len(self.refused)
                 count = self.load_file(item["file_name"])
                 loaded += count
-                files.append(item | {"lines_scanned": count + len(self.refused) - before})
+                splits = self.loader.splits(self.command, item["bytes_scanned"])
+                for refused in self.refused[before:] if splits > 1 else []:
+                    refused["line_number"] = -1
+                files.append(item | {"lines_scanned": count + len(self.refused) - before, "splits_scanned": splits})
         finally:
             self.loader.write("load_error_detail", self.refused)
         connection.query("rollback to savepoint copy_all" if dry else "release savepoint copy_all")
@@ -115,7 +133,7 @@ class Load:
             "end_time": end,
             "duration": (end - self.start) // datetime.timedelta(microseconds=1),
         }
-        self.loader.write("load_detail", [self.common | times | {"splits_scanned": 1} | file for file in files])
+        self.loader.write("load_detail", [self.common | times | file for file in files])
         size = sum(file["bytes_scanned"] for file in files)
         total = {"status": "completed", "data_source": self.command.source, "file_format": "CSV", "loaded_rows": loaded}
         total |= {"loaded_bytes": size, "source_file_count": len(files), "source_file_bytes": size}

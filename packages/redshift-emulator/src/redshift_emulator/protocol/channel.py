@@ -9,6 +9,7 @@ import ssl
 import struct
 from collections.abc import Callable, Iterable
 
+from .long_names import restored_rows
 from .messages import Backend, pack_fields
 
 READ_SIZE = 1 << 18  # bytes
@@ -157,7 +158,7 @@ def relay(
             if len(received) < end:
                 break
             if received[at] != DATA_ROW:
-                answer += received[rows_from:at]
+                answer += restored_rows(bytes(received[rows_from:at]))
                 replacement, stop = handle(bytes(received[at : at + 1]), bytes(received[at + 5 : end]))
                 rows_from = end
                 answer += replacement
@@ -165,7 +166,7 @@ def relay(
                     del received[:end]
                     return answer
             at = end
-        answer += received[rows_from:at]
+        answer += restored_rows(bytes(received[rows_from:at]))
         del received[:at]
         if len(answer) > READ_SIZE:
             other.send(answer)

@@ -8,11 +8,14 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from ..errors import RedshiftError
+from ..knobs import Knobs
 from ..load.files import Loader
+from ..names import fold
 from ..postgres.cluster import Cluster
 from ..postgres.connection import Connection
 from ..protocol.channel import Channel
@@ -47,6 +50,7 @@ class Listener:
         cluster: Where the sessions of the clients are opened.
         users: Who may log in.
         loader: Reads the objects that COPY loads.
+        knobs: What a test makes worse.
         absent_functions: The functions that Redshift has and the emulator lacks.
     """
 
@@ -55,6 +59,7 @@ class Listener:
     cluster: Cluster
     users: Users
     loader: Loader
+    knobs: Knobs
     absent_functions: Collection[str] = ()
     clients: set[Channel] = field(default_factory=set)
 
@@ -83,7 +88,7 @@ class Listener:
         try:
             if parameters := self._start_up(client):
                 postgres = self._log_in(client, parameters)
-                Session(client, postgres, self.loader, self.absent_functions).run()
+                Session(client, postgres, self.loader, self.absent_functions, self.knobs).run()
         except RedshiftError as error:
             with contextlib.suppress(OSError):  # the client may be gone as well
                 client.send_error(error.fields())
@@ -131,7 +136,8 @@ class Listener:
             raise RedshiftError(f'password authentication failed for user "{name}"', "28000")
         if requested.startswith("IAMA:"):
             self.users.make(name)
+        time.sleep(self.knobs.connect_seconds)
         passed = {key: parameters[key] for key in PASSED_ON if parameters.get(key)}
-        channel, greeting = self.cluster.connect(name, parameters.get("database") or name, **passed)
+        channel, greeting = self.cluster.connect(name, fold(parameters.get("database") or name), **passed)
         client.send(greeting)
         return Connection(channel)

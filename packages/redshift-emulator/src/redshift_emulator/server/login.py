@@ -17,7 +17,7 @@ RENEWAL_SECONDS = 300 * 86_400  # a certificate is good for a year
 
 
 def user_name(login: str) -> str:
-    """Return the database user of a log-in name: GetClusterCredentials hands out IAM:name, or IAMA:name to create it."""
+    """Return the database user of a log-in name: GetClusterCredentials answers IAM:name, or IAMA:name to create it."""
     return login.split(":", 1)[1] if login.startswith(("IAM:", "IAMA:")) else login
 
 

@@ -18,13 +18,15 @@ import re
 import struct
 from collections.abc import Collection
 
-from ..catalogue.statistics import after_statement
+from ..catalogue.statistics import after_statement, filled_table
 from ..catalogue.tables import Catalogue
 from ..errors import RedshiftError, for_client
+from ..knobs import Knobs
 from ..load.files import Loader
-from ..load.run import load
+from ..load.run import load, log_insert
 from ..postgres.connection import Connection
 from ..protocol.channel import Channel, relay
+from ..protocol.long_names import restored, restored_description
 from ..protocol.messages import UNKNOWN, VARCHAR, Backend, Frontend, as_redshift, pack, pack_fields, unpack_fields
 from ..sql.copy import Copy
 from ..sql.messages import in_redshift_words
@@ -55,11 +57,18 @@ class Session:
         postgres: A PostgreSQL session of the same user, ready for queries.
         loader: Reads the objects that COPY loads, and keeps the log of loads.
         absent_functions: The functions that Redshift has and the emulator lacks.
+        knobs: What a test makes worse.
     """
 
     def __init__(
-        self, client: Channel, postgres: Connection, loader: Loader, absent_functions: Collection[str] = ()
+        self,
+        client: Channel,
+        postgres: Connection,
+        loader: Loader,
+        absent_functions: Collection[str],
+        knobs: Knobs,
     ) -> None:
+        self.knobs = knobs
         self.client = client
         self.postgres = postgres
         self.catalogue = Catalogue(postgres)
@@ -108,7 +117,7 @@ class Session:
             if name in self.statements:
                 self.portals[portal] = self.statements[name]
         elif kind == Frontend.EXECUTE:
-            statement = self.portals.get(body.split(b"\0", 1)[0])
+            statement = disturbed(self.portals.get(body.split(b"\0", 1)[0]), self.knobs)
             if statement and statement.action:
                 self.finish_batch(Frontend.FLUSH)
                 if not self.skip_to_sync:
@@ -149,8 +158,9 @@ class Session:
     def simple_query(self, text: str) -> None:
         """Run a message of the simple protocol, which holds any number of statements."""
         parts = split(text)
+        is_disturbed = self.knobs.faults or self.knobs.statement_seconds or self.knobs.commit_seconds
         known = [statement for statement in map(independent, parts) if statement]
-        if len(known) == len(parts) and not any(it.action or it.error or it.fills for it in known):
+        if not is_disturbed and len(known) == len(parts) and not any(it.action or it.error or it.fills for it in known):
             statements = iter([Statement(text, ";".join(statement.sent for statement in known))])
         else:
             statements = map(self.translated, parts)  # each when those before it have run
@@ -158,6 +168,7 @@ class Session:
         for statement in statements:
             self.client.send(answer)
             answer = bytearray()
+            statement = disturbed(statement, self.knobs) or statement
             self.current = statement
             self.failed = False
             if statement.action:
@@ -175,9 +186,10 @@ class Session:
     def ready(self, answer: bytes | bytearray) -> None:
         """Finish a statement: gather statistics, send the end of its answer and ReadyForQuery."""
         executed, self.executed = self.executed, None
-        if executed:
+        if executed and (table := filled_table(executed.sent, self.postgres.tag)):
             try:
                 after_statement(self.postgres, executed.sent, self.postgres.tag)
+                log_insert(self.loader, self.postgres, table)
             except RedshiftError:  # the rows are there; only plans are worse
                 log.exception("a table is left without statistics")
         self.client.send(answer + pack(Backend.READY_FOR_QUERY, self.postgres.transaction))
@@ -200,7 +212,7 @@ class Session:
             fields = refusal.fields()
             if refusal.is_postgres:
                 fields = in_redshift_words(fields, statement, self.absent_functions)
-            self.client.send_error(fields)
+            self.client.send_error(restored_fields(fields))
             return False
         self.client.send(pack(Backend.COMMAND_COMPLETE, tag.encode() + b"\0"))
         return True
@@ -223,11 +235,32 @@ class Session:
             self.failed, self.executed = True, None
             self.skip_to_sync = self.awaited > 0
             fields = in_redshift_words(unpack_fields(body), self.current, self.absent_functions)
-            return pack_fields(Backend.ERROR_RESPONSE, fields), self.skip_to_sync
+            return pack_fields(Backend.ERROR_RESPONSE, restored_fields(fields)), self.skip_to_sync
         if kind == Backend.COMMAND_COMPLETE:
             self.postgres.tag = body[:-1].decode()
+        if kind == Backend.ROW_DESCRIPTION:
+            body = restored_description(body)
         self.awaited -= kind in ENDS_A_STEP
         return pack(kind, as_redshift(kind, body)), self.awaited == 0
+
+
+def restored_fields(fields: dict[str, str]) -> dict[str, str]:
+    """Return the fields of an error with the names that the client knows."""
+    return {name: restored(text) for name, text in fields.items()}
+
+
+def disturbed(statement: Statement | None, knobs: Knobs) -> Statement | None:
+    """Return the statement, or one that fails if a test has asked for that; wait as long as a test has asked for."""
+    try:
+        if statement:
+            knobs.before_statement(statement.text)
+    except RedshiftError as error:
+
+        def fail(_: object, error: RedshiftError = error) -> str:
+            raise error
+
+        return Statement(statement.text if statement else "", action=fail)
+    return statement
 
 
 def with_types_of_unused(text: str, types: bytes) -> bytes:

@@ -46,7 +46,7 @@ class Table:
         return {name for key in self.keys if key["type"] == "p" for name in key["columns"]}
 
     def column(self, column: exp.ColumnDef) -> None:
-        """Takes out of a column's definition what PostgreSQL does not know."""
+        """Take out of a column's definition what PostgreSQL does not know."""
         name, kept = fold(column.name), []
         self.names.add(name)
         if name == "oid":  # a system column of PostgreSQL 8; PostgreSQL itself refuses the others
@@ -76,13 +76,13 @@ class Table:
         column.set("constraints", kept)
 
     def encode(self, column: str, encoding: str) -> None:
-        """Keeps the encoding of a column; AUTO is what a column has without one."""
+        """Keep the encoding of a column; AUTO is what a column has without one."""
         if encoding.lower() != "auto":
             names = self.given.setdefault("encodings", {})
             names[fold(column)] = "none" if encoding.lower() == "raw" else encoding.lower()
 
     def attribute(self, node: exp.Expression) -> None:
-        """One property of a table: BACKUP, DISTSTYLE, DISTKEY, SORTKEY, ENCODE AUTO."""
+        """Keep one property of a table: BACKUP, DISTSTYLE, DISTKEY, SORTKEY, ENCODE AUTO."""
         match node:
             case exp.DistStyleProperty() if node.name.upper() in STYLES:
                 self.given["diststyle"] = node.name.upper()
@@ -95,7 +95,7 @@ class Table:
                 raise syntax_error(re.match(r"\w*", write(node))[0].lower())  # type: ignore[index]
 
     def as_json(self, **more: str | None) -> str:
-        """The attributes that were given; each replaces what the table had."""
+        """Return the attributes that were given; each replaces what the table had."""
         given = ({"distkey": None} if "diststyle" in self.given else {}) | self.given | more
         if given.get("diststyle") == "KEY" and not given["distkey"]:
             raise RedshiftError("DISTKEY must be specified when DISTSTYLE KEY is", SYNTAX_ERROR)
@@ -104,7 +104,7 @@ class Table:
 
 
 def create(rewriting: Rewriting, node: exp.Create) -> None:
-    """CREATE TABLE, with and without a query."""
+    """Take out of CREATE TABLE, with or without a query, what PostgreSQL does not know."""
     if node.expression and node.args.get("exists"):
         raise syntax_error("as")
     if isinstance(node.expression, exp.Table):  # VALUES, read as a function
@@ -141,7 +141,7 @@ def create(rewriting: Rewriting, node: exp.Create) -> None:
 
 
 def add_column(rewriting: Rewriting, node: exp.Alter) -> None:
-    """ALTER TABLE ... ADD COLUMN."""
+    """Take out of ALTER TABLE ... ADD COLUMN what PostgreSQL does not know."""
     column, *others = node.args["actions"]
     if others:
         raise syntax_error(",")
@@ -157,7 +157,7 @@ def add_column(rewriting: Rewriting, node: exp.Alter) -> None:
 
 
 def altered(changes: str) -> str:
-    """The attributes that ALTER ... gives a table, one or several at once."""
+    """Return the attributes that ALTER ... gives a table, one or several at once."""
     table = Table()
     for column, encoding in ALTERED_ENCODING.findall(changes):
         table.encode(column.strip('"'), encoding)

@@ -52,13 +52,13 @@ SYNONYMS = {
 
 
 def extract(rewriting: Rewriting, node: exp.Extract) -> None:
-    """EXTRACT as a function of our own."""
+    """Write EXTRACT as a function of our own."""
     part = date_part(exp.Literal.string(node.this.name))
     rewriting.replace(node, call("pg_redshift.date_part", part, node.expression))
 
 
 def date_part(node: exp.Expression) -> exp.Literal:
-    """A date part as a literal of its long form; it may be bare or in quotes."""
+    """Return a date part as a literal of its long form; it may be bare or in quotes."""
     name = str(node.name).lower()
     if name not in DATE_PARTS:
         raise RedshiftError(f'timestamp units "{name}" not recognized', "22023")
@@ -66,7 +66,7 @@ def date_part(node: exp.Expression) -> exp.Literal:
 
 
 def function(rewriting: Rewriting, node: exp.Anonymous) -> None:
-    """One function call."""
+    """Rewrite a function call."""
     name, arguments = name_of(node), node.expressions
     kinds = exp.Literal if name == "date_trunc" else exp.Column | exp.Literal | exp.Var
     if name in WITH_DATE_PART and arguments and isinstance(arguments[0], kinds):
@@ -105,7 +105,7 @@ def function(rewriting: Rewriting, node: exp.Anonymous) -> None:
 
 
 def decode(arguments: list[exp.Expression]) -> exp.Case:
-    """DECODE as CASE; nulls are equal to each other in it (r_DECODE_expression.html)."""
+    """Return DECODE as CASE; nulls are equal to each other in it (r_DECODE_expression.html)."""
     value, pairs = arguments[0], arguments[1:]
     ifs = [
         exp.If(this=exp.NullSafeEQ(this=value.copy(), expression=search), true=result)
@@ -115,6 +115,6 @@ def decode(arguments: list[exp.Expression]) -> exp.Case:
 
 
 def is_bare_argument(column: exp.Column) -> bool:
-    """Whether what looks like a column is a date part."""
+    """Return whether what looks like a column is a date part."""
     parent = column.parent
     return name_of(parent) in WITH_DATE_PART and parent.expressions[0] is column if parent else False

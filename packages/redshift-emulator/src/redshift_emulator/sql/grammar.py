@@ -43,7 +43,7 @@ ABSENT_TYPES = {"super", "hllsketch", "geometry", "geography", "varbyte", "varbi
 
 
 def postgres_type(text: str) -> str:
-    """A type of Redshift as PostgreSQL writes it: `text` is varchar(256), `numeric` is numeric(18,0)."""
+    """Return a type of Redshift as PostgreSQL writes it: `text` is varchar(256), `numeric` is numeric(18,0)."""
     name = " ".join(text.lower().split())
     if name.strip('"') in INTERVALS:
         return INTERVALS[name.strip('"')]
@@ -63,7 +63,7 @@ def postgres_type(text: str) -> str:
 
 
 def tokenize(sql: str) -> list[Token]:
-    """The tokens of a statement, string literals raw.
+    """Return the tokens of a statement, string literals raw.
 
     Raises:
         sqlglot.errors.TokenError: A literal or a comment does not end.
@@ -122,7 +122,7 @@ class Parser(RedshiftParser):
     }
 
     def sort_key(self, compound: bool = True) -> exp.SortKeyProperty:
-        """The columns of a sort key; AUTO and NONE are no columns."""
+        """Read the columns of a sort key; AUTO and NONE are no columns."""
         self._match_text_seq("SORTKEY")
         names = [] if self._match_texts(("AUTO", "NONE")) else self._parse_wrapped_id_vars()
         return exp.SortKeyProperty(this=names, compound=compound)
@@ -131,7 +131,7 @@ class Parser(RedshiftParser):
         return self.interval_type() or super()._parse_types(*arguments, **options)
 
     def interval_type(self) -> exp.DataType | None:
-        """INTERVAL YEAR TO MONTH, or INTERVAL DAY TO SECOND with or without a precision."""
+        """Read INTERVAL YEAR TO MONTH, or INTERVAL DAY TO SECOND with or without a precision."""
         start = self._index
         if self._match(TokenType.INTERVAL):
             for words in QUALIFIERS:
@@ -156,7 +156,7 @@ class Parser(RedshiftParser):
 
 
 def typed_literal(value: exp.Expression, kind: exp.DataType) -> exp.Expression:
-    """DATE '2020-01-31' in what was read of '2020-01-31' and all that follows it, such as ::timestamp."""
+    """Return DATE '2020-01-31' in what was read of '2020-01-31' and all that follows it, such as ::timestamp."""
     literal = next(node for node in value.walk(bfs=False) if isinstance(node, exp.Literal))
     typed = exp.Cast(this=literal.copy(), to=kind)
     if literal is value:
@@ -183,11 +183,11 @@ class Generator(RedshiftGenerator):
         return f"generated {kind} as identity (minvalue {least} start with {seed} increment by {step})"
 
     def literal_sql(self, expression: exp.Literal) -> str:
-        """A literal as it was read; the default would escape it anew."""
+        """Write a literal as it was read; the default would escape it anew."""
         return f"'{expression.this}'" if expression.is_string else str(expression.this)
 
     def datatype_sql(self, expression: exp.DataType) -> str:
-        """A type with the length that Redshift gives it."""
+        """Write a type with the length that Redshift gives it."""
         if expression.this in TEXT_TYPES and not expression.expressions and isinstance(expression.parent, exp.Cast):
             return "varchar"  # as long as what is cast: r_Character_types.html
         if expression.this == exp.DType.TEXT and not expression.expressions:
@@ -195,7 +195,7 @@ class Generator(RedshiftGenerator):
         return postgres_type(super().datatype_sql(expression))
 
     def trycast_sql(self, expression: exp.TryCast, safe_prefix: str | None = None) -> str:
-        """TRY_CAST as a function that gives null for what cannot be cast."""
+        """Write TRY_CAST as a function that gives null for what cannot be cast."""
         target = self.sql(expression, "to")
         return f"cast(pg_redshift.try_cast({self.sql(expression, 'this')}, '{target}') AS {target})"
 
@@ -213,7 +213,7 @@ GRAMMAR = Grammar()  # once: making a dialect costs as much as reading a short s
 
 
 def read(tokens: list[Token], sql: str) -> exp.Expression:
-    """The tree of a statement.
+    """Return the tree of a statement.
 
     Raises:
         sqlglot.errors.ParseError: sqlglot cannot read it.
@@ -222,7 +222,7 @@ def read(tokens: list[Token], sql: str) -> exp.Expression:
 
 
 def nodes_of(tree: exp.Expression) -> list[exp.Expression]:
-    """Every node of a tree, each before those below it; in half the time of sqlglot's own walk."""
+    """Return every node of a tree, each before those below it; in half the time of sqlglot's own walk."""
     nodes = [tree]
     for node in nodes:
         for value in node.args.values():
@@ -234,17 +234,17 @@ def nodes_of(tree: exp.Expression) -> list[exp.Expression]:
 
 
 def name_of(node: exp.Expression) -> str:
-    """The lower-case name of a function, empty for anything else."""
+    """Return the lower-case name of a function, empty for anything else."""
     return str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
 
 
 def name_in_catalogue(table: exp.Table) -> str:
-    """The name of a table, with its schema if it has one."""
+    """Return the name of a table, with its schema if it has one."""
     return ".".join(part.sql(dialect="redshift") for part in table.parts[-2:])
 
 
 def call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
-    """A function call."""
+    """Return a function call."""
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 
 from sqlglot.tokens import Token, TokenType
 
-from ..errors import missing
-from ..names import fold
+from ..errors import RedshiftError
+from ..names import fold, literal, quoted
+from ..protocol import long_names
 from .grammar import tokenize
 
-LONGEST_NAME = 63  # bytes, PostgreSQL's limit; Redshift's is 127
+LONGEST_NAME = 63  # bytes, PostgreSQL's limit
+REDSHIFTS_LONGEST_NAME = 127  # r_names.html
+NAME_TOO_LONG = "42622"
+CATALOGUE = re.compile(r"\b(?:pg_|svv_|stv_|sys_|information_schema)", re.I)
 MAY_BE_TOO_LONG = re.compile(r'"[^"]{16,}"|[^\s"\'(),;]{16,}')
 MAY_FOLD = re.compile(r'"[^"]*[A-Z]')
 BLANKS = " \t\r\n\f\v"
@@ -20,25 +24,36 @@ ROLES = ("USER", "GROUP", "ROLE")
 
 
 def normalized(sql: str) -> str:
-    """Return a statement whose quoted names are folded, and whose names with # are quoted.
+    """Return a statement whose quoted names are folded, whose long names are short, and whose names with # are quoted.
 
     Raises:
-        RedshiftError: A name is longer than the emulator can keep.
+        RedshiftError: A name is longer than 127 bytes.
         sqlglot.errors.TokenError: A literal or a comment does not end.
     """
-    check_lengths(sql)
+    sql = with_short_names(sql)
     if MAY_FOLD.search(sql):
         sql = with_folded_names(sql)
     return with_quoted_temporary_names(sql)
 
 
-def check_lengths(sql: str) -> None:
-    """Refuse names that PostgreSQL would cut, so that two of them could become one (r_names.html: 127 bytes)."""
+def with_short_names(sql: str) -> str:
+    """Shorten the names that PostgreSQL would cut, so that two of them could become one.
+
+    Raises:
+        RedshiftError: A name is longer than Redshift's own limit.
+    """
     if not any(len(found[0].encode()) > LONGEST_NAME for found in MAY_BE_TOO_LONG.finditer(sql)):
-        return
-    for token in tokenize(sql):
+        return sql
+    asks_catalogue = CATALOGUE.search(sql)
+    for token in reversed(tokenize(sql)):
         if token.token_type in NAMES and len(token.text.encode()) > LONGEST_NAME:
-            raise missing(f"names of more than {LONGEST_NAME} bytes", token.start + 1)
+            if len(token.text.encode()) > REDSHIFTS_LONGEST_NAME:
+                message = f"a name is longer than {REDSHIFTS_LONGEST_NAME} bytes"
+                raise RedshiftError(message, NAME_TOO_LONG, token.start + 1)
+            sql = f"{sql[: token.start]}{quoted(long_names.shortened(fold(token.text)))}{sql[token.end + 1 :]}"
+        elif token.token_type == TokenType.STRING and asks_catalogue and long_names.is_known(token.text):
+            sql = f"{sql[: token.start]}{literal(long_names.shortened(token.text))}{sql[token.end + 1 :]}"
+    return sql
 
 
 def with_folded_names(sql: str) -> str:

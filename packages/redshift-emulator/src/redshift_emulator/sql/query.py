@@ -35,7 +35,7 @@ class Query:
     makes_columns: bool = False
 
     def written(self, body: str, catalogue: Catalogue | None) -> str:
-        """PostgreSQL's text of the statement `body`."""
+        """Return PostgreSQL's text of the statement `body`."""
         try:
             sql = rewritten(self.sql, catalogue, self.makes_columns)
         except RedshiftError as error:
@@ -46,7 +46,7 @@ class Query:
 
 
 def rewritten(sql: str, catalogue: Catalogue | None, makes_columns: bool = False) -> str:
-    """PostgreSQL's text of a query.
+    """Return PostgreSQL's text of a query.
 
     Raises:
         RedshiftError: Redshift would refuse it.

@@ -39,9 +39,9 @@ TRIGGERS = {
 AFTER_A_LIST = set(", ) FROM WHERE GROUP HAVING ORDER LIMIT".split())  # sqlglot reads over a comma before them
 # The types of the catalogue, and intervals of no kind: the leader node has them, and no table
 LEADER_TYPES = set(
-    "aclitem any anyarray anycompatible anycompatiblearray anyelement bit cid cstring event_trigger int2vector internal "
-    "interval name oid oidvector pg_node_tree record regclass regnamespace regoper regoperator regproc regprocedure "
-    "regrole regtype tid trigger unknown void xid".split()
+    "aclitem any anyarray anycompatible anycompatiblearray anyelement bit cid cstring event_trigger int2vector "
+    "internal interval name oid oidvector pg_node_tree record regclass regnamespace regoper regoperator regproc "
+    "regprocedure regrole regtype tid trigger unknown void xid".split()
 ) | {"bit varying"}
 RESERVED_WORDS = read_list(Path(__file__).parent / "reserved.txt")
 # Functions that only the leader node has, so that no statement that names a table can use them:
@@ -62,18 +62,18 @@ SYSTEM_PREFIXES = ("pg_", "stv_", "stl_", "svl_", "svv_", "svcs_", "sys_")
 
 
 def position(node: exp.Expression) -> int | None:
-    """Where a node stands in the statement, from 1."""
+    """Return where a node is in the statement, from 1."""
     starts = [found.meta["start"] for found in node.walk() if "start" in found.meta]
     return min(starts) + 1 if starts else None
 
 
 def unsupported(message: str, node: exp.Expression | None = None) -> RedshiftError:
-    """The error for what Redshift's grammar knows and Redshift does not do."""
+    """Return the error for what Redshift's grammar knows and Redshift does not do."""
     return RedshiftError(message, NOT_SUPPORTED, position(node) if node else None)
 
 
 def check_tokens(tokens: list[Token]) -> None:
-    """Refuses what only the text shows.
+    """Check the rules that only the tokens show.
 
     Raises:
         RedshiftError: In Redshift's words.
@@ -89,7 +89,7 @@ def check_tokens(tokens: list[Token]) -> None:
 
 
 def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
-    """Refuses what Redshift refuses.
+    """Check a statement against the rules of Redshift.
 
     Args:
         tree: The statement.
@@ -129,7 +129,7 @@ def check(tree: exp.Expression, nodes: list[exp.Expression]) -> None:
 
 
 def tables(nodes: list[exp.Expression]) -> Iterator[exp.Table]:
-    """The tables of the database that a statement names; not its common table expressions."""
+    """Return the tables of the database that a statement names; not its common table expressions."""
     ctes = {node.alias.lower() for node in nodes if isinstance(node, exp.CTE)}
     for node in nodes:
         named = isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier)
@@ -138,12 +138,12 @@ def tables(nodes: list[exp.Expression]) -> Iterator[exp.Table]:
 
 
 def is_catalogue(table: exp.Table) -> bool:
-    """Whether it is a table or view of the system."""
+    """Return whether it is a table or view of the system."""
     return table.db.lower() in ("pg_catalog", "information_schema") or table.name.lower().startswith(SYSTEM_PREFIXES)
 
 
 def touches_tables(nodes: list[exp.Expression]) -> bool:
-    """Whether Redshift's compute nodes run the statement; one on PG_ tables alone runs on the leader node.
+    """Return whether Redshift's compute nodes run the statement; one on PG_ tables alone runs on the leader node.
 
     Raises:
         RedshiftError: It needs both.
@@ -159,7 +159,7 @@ def touches_tables(nodes: list[exp.Expression]) -> bool:
 
 
 def check_function(node: exp.Expression) -> None:
-    """One function call, in a statement on tables."""
+    """Check a function call, in a statement on tables."""
     name, arguments = name_of(node), node.expressions
     if name in LEADER_ONLY_FUNCTIONS or isinstance(node, LEADER_ONLY):
         raise unsupported(ON_TABLES, node)
@@ -170,14 +170,14 @@ def check_function(node: exp.Expression) -> None:
 
 
 def check_interval(node: exp.Interval) -> None:
-    """An interval, in a statement on tables: its months and years have no fixed length."""
+    """Check an interval, in a statement on tables: its months and years have no fixed length."""
     unit = str(node.args.get("unit") or node.this).lower()
     if any(part in unit for part in ("year", "mon", "decade", "centur")):
         raise unsupported("Interval values with month or year parts are not supported")
 
 
 def check_detail(node: exp.Expression) -> None:
-    """What is wrong with a node by itself, in any statement."""
+    """Check a node by itself, in any statement."""
     match node:
         case exp.Identifier() if not node.args.get("quoted") and str(node.this).lower() in RESERVED_WORDS:
             raise syntax_error(str(node.this), position(node))
@@ -198,20 +198,20 @@ def check_detail(node: exp.Expression) -> None:
 
 
 def is_limited(query: exp.Expression) -> bool:
-    """Whether a query in parentheses has LIMIT or OFFSET."""
+    """Return whether a query in parentheses has LIMIT or OFFSET."""
     return isinstance(query, exp.Subquery) and bool(
         {"limit", "offset"} & {k for k, v in query.unnest().args.items() if v}
     )
 
 
 def check_pattern(pattern: exp.Expression) -> None:
-    """A regular expression has to be a literal."""
+    """Check that a regular expression is a literal."""
     if pattern.find(exp.Column):
         raise unsupported("The pattern must be a valid UTF-8 literal character expression", pattern)
 
 
 def check_values(node: exp.Values) -> None:
-    """VALUES is what INSERT has, and no table; more than one row holds no subquery (r_INSERT_30.html)."""
+    """Check VALUES, which only INSERT has; more than one row holds no subquery (r_INSERT_30.html)."""
     if not isinstance(node.parent, exp.Insert):
         raise syntax_error("values")
     rows = node.expressions
@@ -220,7 +220,7 @@ def check_values(node: exp.Values) -> None:
 
 
 def check_window(node: exp.Window) -> None:
-    """One window function."""
+    """Check a window function."""
     function = node.this
     while isinstance(function, exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         function = function.this
@@ -243,7 +243,7 @@ def check_window(node: exp.Window) -> None:
 
 
 def check_select(node: exp.Select) -> None:
-    """Clauses that Redshift or the emulator lacks."""
+    """Check for clauses that Redshift or the emulator lacks."""
     for clause, word in (("locks", "for"), ("windows", "window")):
         if node.args.get(clause):
             raise syntax_error(word)
@@ -254,7 +254,7 @@ def check_select(node: exp.Select) -> None:
 
 
 def check_aggregates(node: exp.Select) -> None:
-    """LISTAGG and its like beside other aggregates in one SELECT."""
+    """Check LISTAGG-type aggregates beside others in one SELECT."""
     orders, collecting, distinct = set(), False, False
     for function in node.find_all(exp.Anonymous):
         name = name_of(function)
@@ -274,7 +274,7 @@ def check_aggregates(node: exp.Select) -> None:
 
 
 def check_data_type(node: exp.DataType) -> None:
-    """The type of a cast."""
+    """Check the type of a cast."""
     text = node.sql(dialect="redshift").lower()
     if node.this == exp.DType.ARRAY or "[" in text or text.endswith("serial"):
         raise RedshiftError(f'type "{text}" does not exist', "42704", position(node))
@@ -283,7 +283,7 @@ def check_data_type(node: exp.DataType) -> None:
 
 
 def check_column(node: exp.ColumnDef) -> None:
-    """The type of a column."""
+    """Check the type of a column."""
     kind = write(node.kind).strip('"') if node.kind else ""
     if not isinstance(node.parent, exp.TableAlias) and ("[" in kind or kind in LEADER_TYPES):
         table = node.find_ancestor(exp.Create, exp.Alter).find(exp.Table)
@@ -291,7 +291,7 @@ def check_column(node: exp.ColumnDef) -> None:
 
 
 def check_cte(node: exp.CTE) -> None:
-    """A common table expression is a query, and one that refers to itself names its columns."""
+    """Check a common table expression: it is a query, and one that refers to itself names its columns."""
     if isinstance(node.this, exp.DML):
         raise syntax_error(node.this.key, position(node))
     with_ = node.parent
@@ -306,7 +306,7 @@ def check_cte(node: exp.CTE) -> None:
 
 
 def check_statement(tree: exp.Expression) -> None:
-    """Rules of INSERT, UPDATE, DELETE and MERGE."""
+    """Check the rules of INSERT, UPDATE, DELETE and MERGE."""
     if isinstance(tree, exp.Update) and any(isinstance(item.this, exp.Tuple) for item in tree.expressions):
         raise syntax_error("(")
     source = tree.args.get("from_")
@@ -336,7 +336,7 @@ def check_statement(tree: exp.Expression) -> None:
 
 
 def check_correlations(tree: exp.Expression) -> None:
-    """The patterns that Redshift cannot decorrelate (r_correlated_subqueries.html)."""
+    """Check for the patterns that Redshift cannot decorrelate (r_correlated_subqueries.html)."""
     query = tree if isinstance(tree, exp.Query) else tree.find(exp.Query)
     if not isinstance(query, exp.Query):
         return

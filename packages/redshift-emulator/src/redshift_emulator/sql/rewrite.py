@@ -42,12 +42,12 @@ def identifier(rewriting: Rewriting, node: exp.Identifier) -> None:
 
 
 def data_type(rewriting: Rewriting, node: exp.DataType) -> None:
-    """A type without a length has Redshift's, which is written with it."""
+    """Write a type without a length with the length that Redshift gives it."""
     rewriting.changed |= node.this in DEFAULT_LENGTH_TYPES or str(node.args.get("kind")).lower() in INTERVALS
 
 
 def insert(rewriting: Rewriting, node: exp.Insert) -> None:
-    """The rows of a query are stored in the order of the sort key, as Redshift stores them.
+    """Store the rows of a query in the order of the sort key, as Redshift does.
 
     So the ranges of blocks, which prune by literals, are narrow also after a statement that brings a year of days.
     """
@@ -64,14 +64,14 @@ def insert(rewriting: Rewriting, node: exp.Insert) -> None:
 
 
 def into(rewriting: Rewriting, node: exp.Into) -> None:
-    """A table whose name starts with # is temporary."""
+    """Make a table temporary whose name starts with #."""
     if str(node.this.name).startswith("#") and not node.args.get("temporary"):
         node.set("temporary", True)
         rewriting.changed = True
 
 
 def time_of_day(rewriting: Rewriting, node: exp.Cast) -> None:
-    """A time of 24:00:00 is midnight: PostgreSQL would keep the hour, which drivers cannot read."""
+    """Make 24:00:00 midnight: PostgreSQL would keep the hour, which drivers cannot read."""
     around = node.parent
     if node.to.this in (exp.DType.TIME, exp.DType.TIMETZ) and name_of(around) != MIDNIGHT:
         rewriting.replace(node, call(MIDNIGHT, node.copy()), node.output_name)

@@ -19,7 +19,7 @@ CONDITIONS = (exp.Where, exp.Having, exp.And, exp.Or, exp.Not)
 
 
 def select(rewriting: Rewriting, node: exp.Select) -> None:
-    """What is Redshift's own in a SELECT."""
+    """Rewrite what is Redshift's own in a SELECT."""
     qualify_catalogue_columns(rewriting, node)
     truth_of_numbers(rewriting, node)
     if rewriting.has_lateral_aliases:
@@ -31,7 +31,7 @@ def select(rewriting: Rewriting, node: exp.Select) -> None:
 
 
 def qualify_catalogue_columns(rewriting: Rewriting, select: exp.Select) -> None:
-    """Qualify columns that only Redshift's catalogue tables have: the emulator has functions of a row in their place."""
+    """Qualify columns that only Redshift's catalogue has: the emulator has functions of a row in their place."""
     clauses = [select.args.get("from_"), *(select.args.get("joins") or [])]
     for table in [clause.this for clause in clauses if clause and isinstance(clause.this, exp.Table)]:
         for column in select.find_all(exp.Column) if table.name.lower() in CATALOGUE_COLUMNS else []:
@@ -50,7 +50,7 @@ def truth_of_numbers(rewriting: Rewriting, select: exp.Select) -> None:
 
 
 def compute_once(rewriting: Rewriting, select: exp.Select) -> None:
-    """Where a query has TRY_CAST, each step that parses does so once a row.
+    """Let each step that parses do so once a row, in a query that has TRY_CAST.
 
     PostgreSQL merges the steps, and so copies an expression to each place that names its column. A step that has a
     WITH of its own it leaves alone, and still moves into it the conditions that compare with literals.
@@ -62,7 +62,7 @@ def compute_once(rewriting: Rewriting, select: exp.Select) -> None:
 
 
 def lateral_aliases(rewriting: Rewriting, select: exp.Select) -> None:
-    """An alias can be used further on in the same SELECT list and in WHERE; a column of FROM of its name wins."""
+    """Put in the place of an alias what it stands for, unless FROM has a column of its name."""
     known: dict[str, exp.Expression] = {}
     from_columns: list[str] | None = None
     later = [select.args.get(clause) for clause in ("where", "having", "qualify")]
@@ -83,7 +83,7 @@ def lateral_aliases(rewriting: Rewriting, select: exp.Select) -> None:
 
 
 def columns_of(rewriting: Rewriting, select: exp.Select, alias: str = "") -> list[str]:
-    """The names of the columns that FROM and the joins of a SELECT offer, or only the relation of that alias."""
+    """Return the names of the columns that FROM and the joins of a SELECT offer, or only the relation of that alias."""
     relations = [clause.this for clause in (select.args.get("from_"), *(select.args.get("joins") or [])) if clause]
     names: list[str] = []
     for relation in relations:
@@ -97,7 +97,7 @@ def columns_of(rewriting: Rewriting, select: exp.Select, alias: str = "") -> lis
 
 
 def columns_of_table(rewriting: Rewriting, table: exp.Table) -> list[str]:
-    """The columns of a table of the database, or of a common table expression."""
+    """Return the columns of a table of the database, or of a common table expression."""
     node: exp.Expression | None = table
     while node is not None and not table.db:
         with_ = node.args.get("with_")
@@ -109,7 +109,7 @@ def columns_of_table(rewriting: Rewriting, table: exp.Table) -> list[str]:
 
 
 def outputs(rewriting: Rewriting, query: exp.Expression) -> list[str]:
-    """The names of a query's columns."""
+    """Return the names of a query's columns."""
     while isinstance(query, exp.SetOperation | exp.Subquery):
         query = query.this
     names: list[str] = []
@@ -121,7 +121,7 @@ def outputs(rewriting: Rewriting, query: exp.Expression) -> list[str]:
 
 
 def qualify(rewriting: Rewriting, select: exp.Select) -> None:
-    """QUALIFY filters in a query around the one that has the window functions."""
+    """Filter in a query around the one that has the window functions of QUALIFY."""
     if not any(select.args.get(clause) for clause in ("where", "group", "having")):
         last = (select.args.get("joins") or [select.args["from_"]])[-1].this
         if isinstance(last, exp.Table) and not last.alias:

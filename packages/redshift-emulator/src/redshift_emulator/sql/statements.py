@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import NOT_SUPPORTED, RedshiftError, missing, syntax_error, unsupported_command
-from ..names import NAME, literal, read_list, regclass
+from ..names import NAME, fold, literal, read_list, regclass
 from ..protocol.messages import IDLE
 from . import ddl, refusals
 from .copy import parse
@@ -45,12 +45,12 @@ SHOW_OBJECTS = {
 
 
 def passed(body: str) -> str:
-    """The same to PostgreSQL as to Redshift."""
+    """Pass on a statement that PostgreSQL and Redshift share."""
     return body
 
 
 def create_view(body: str) -> Query | Action:
-    """CREATE VIEW, bound or late-binding."""
+    """Translate CREATE VIEW, bound or late-binding."""
     found = CREATE_VIEW.fullmatch(body)
     if not found:
         raise syntax_error()
@@ -75,7 +75,7 @@ def create_view(body: str) -> Query | Action:
 
 
 def alter_table(body: str) -> str | Query | Action:
-    """ALTER TABLE: keys are information; one column at a time is added."""
+    """Translate ALTER TABLE: keys are information, and one column at a time is added."""
     found = re.fullmatch(rf"alter\s+table\s+({NAME})\s+((\w+)(?:\s+(\w+))?.*)", body, re.I | re.S)
     if not found:
         raise syntax_error()
@@ -103,7 +103,7 @@ def alter_table(body: str) -> str | Query | Action:
 
 
 def keep(table: str, attributes: Callable[[Session], str]) -> Action:
-    """ALTER of keys and encodings: what the catalogue shows, and how INSERT sorts from now on; the owner's to do."""
+    """Keep what ALTER says of keys and encodings, for the catalogue and for INSERT; only the owner may."""
 
     def run(session: Session) -> str:
         with session.postgres.together():
@@ -117,7 +117,7 @@ def keep(table: str, attributes: Callable[[Session], str]) -> Action:
 
 
 def outside_transaction(sql: str, name: str) -> Action:
-    """What Redshift does not run between BEGIN and COMMIT."""
+    """Run what Redshift does not run between BEGIN and COMMIT."""
 
     def run(session: Session) -> str:
         if session.postgres.transaction != IDLE:
@@ -129,13 +129,13 @@ def outside_transaction(sql: str, name: str) -> Action:
 
 
 def copy(body: str) -> Action:
-    """COPY from S3."""
+    """Translate COPY from S3."""
     command = parse(body)
     return lambda session: session.copy(command)
 
 
 def user(body: str) -> str | Action:
-    """CREATE and ALTER USER; a digest of SHA-256 with its salt is kept as it is, for the log-in to compare."""
+    """Translate CREATE and ALTER USER; a digest of SHA-256 is kept as it is, for the log-in to compare."""
     found = re.search(DIGEST, body, re.I)
     if not found and re.search(r"\bpassword\s+'sha256\|", body, re.I):
         raise missing("digests of passwords other than sha256|64 hexadecimal digits|a hexadecimal salt")
@@ -169,7 +169,7 @@ def in_database(sql: str, databases: set[str]) -> Action:
 
 
 def truncate(body: str) -> Action:
-    """TRUNCATE commits the transaction in which it runs (r_TRUNCATE.html)."""
+    """Translate TRUNCATE, which commits the transaction in which it runs (r_TRUNCATE.html)."""
     if not (found := re.match(rf"truncate\s+(?:table\s+)?{NAME}\s*(\S*)", body, re.I)) or found[1]:
         raise syntax_error(found[1] if found else body)
 
@@ -183,7 +183,7 @@ def truncate(body: str) -> Action:
 
 
 def vacuum(body: str) -> Action:
-    """VACUUM in each of its kinds."""
+    """Translate VACUUM in each of its kinds."""
     kinds = r"full|sort\s+only|delete\s+only|reindex|recluster"
     found = re.fullmatch(
         rf"vacuum(?:\s+(?:{kinds}))?(?:\s+({NAME}))?(?:\s+to\s+\d+\s+percent)?(?:\s+boost)?", body, re.I
@@ -194,7 +194,7 @@ def vacuum(body: str) -> Action:
 
 
 def setting(body: str) -> str:
-    """SET, SHOW and RESET: Redshift's own settings are kept and have no effect."""
+    """Translate SET, SHOW and RESET; Redshift's own settings are kept and have no effect."""
     scope = r"((?:local|session)\s+(?=\w+\s*(?:=|to\b)))?"
     verb, local, name, rest = re.match(rf'(\w+)\s+{scope}(\w+|"\w+")?(.*)', body, re.S | re.I).groups()  # type: ignore[union-attr]
     verb, name = verb.lower(), (name or "").strip('"').lower()
@@ -225,26 +225,26 @@ def setting(body: str) -> str:
 
 
 def show_objects(kind: str, rest: str) -> str:
-    """SHOW SCHEMAS, TABLES, COLUMNS and DATABASES, from the views that show the same."""
+    """Translate SHOW SCHEMAS, TABLES, COLUMNS and DATABASES to the views that show the same."""
     found = re.fullmatch(rf"(?:\s+from\s+(?:database|schema|table)\s+({NAME}))?(?:\s+like\s+('[^']*'))?", rest, re.I)
     if not found:
         raise syntax_error(rest.split()[0])
     view, column, *filters = SHOW_OBJECTS[kind]
     names = re.findall(r'[^".\s]+', found[1] or "")
     pairs = list(zip(filters[len(filters) - len(names) :], names, strict=True))
-    conditions = [f"{key} = '{name.lower()}'" for key, name in pairs]
+    conditions = [f"{key} = {literal(fold(name))}" for key, name in pairs]
     conditions += [f"{column} like {found[2]}"] if found[2] else []
     where = f" where {' and '.join(conditions)}" if conditions else ""
     return f"select * from pg_catalog.{view}{where}"
 
 
 def begin(body: str) -> str:
-    """BEGIN; the isolation level is the database's (r_BEGIN.html)."""
+    """Translate BEGIN; the isolation level is the database's (r_BEGIN.html)."""
     return "begin read only" if re.search(r"read\s+only", body, re.I) else "begin"
 
 
 def explain(body: str) -> Query:
-    """EXPLAIN; the plan is PostgreSQL's."""
+    """Translate EXPLAIN; the plan is PostgreSQL's."""
     found = re.fullmatch(r"(explain\s+(?:verbose\s+)?)(.*)", body, re.I | re.S)
     if not found or re.match(r"analy[sz]e\b", found[2], re.I):
         raise syntax_error("analyze")
@@ -252,7 +252,7 @@ def explain(body: str) -> Query:
 
 
 def cursor(body: str) -> Query:
-    """DECLARE CURSOR and PREPARE: the query in them is one like any other."""
+    """Translate DECLARE CURSOR and PREPARE, whose query is one like any other."""
     found = re.fullmatch(r"((?:declare|prepare)\s.*?\s(?:for|as)\s)(.*)", body, re.I | re.S)
     if not found:
         raise unsupported_command(body)
@@ -260,13 +260,13 @@ def cursor(body: str) -> Query:
 
 
 def function(body: str) -> str | Query:
-    """CREATE FUNCTION in SQL."""
+    """Translate CREATE FUNCTION in SQL."""
     found = re.fullmatch(r"(.*?\bas\s+(\$\w*\$))(.*)(\2.*)", body, re.I | re.S)
     return Query(found[3], found[1], found[4]) if found else body
 
 
 def not_here(body: str) -> str:
-    """What Redshift has and the emulator lacks."""
+    """Refuse what Redshift has and the emulator lacks."""
     words = re.match(NAMED_BY_ONE_WORD, body, re.I) or re.match(
         NAMED_BY_MORE, re.sub(r"\bor\s+replace\s+", "", body, flags=re.I), re.I
     )
@@ -274,12 +274,12 @@ def not_here(body: str) -> str:
 
 
 def not_in_redshift(body: str) -> str:
-    """What PostgreSQL has and Redshift lacks."""
+    """Refuse what PostgreSQL has and Redshift lacks."""
     raise unsupported_command(body)
 
 
 def only_in_postgres(body: str) -> str:
-    """Statements whose first word Redshift's grammar does not know."""
+    """Refuse statements whose first word Redshift's grammar does not know."""
     raise syntax_error(body.split()[0], 1)
 
 
@@ -344,15 +344,15 @@ STATEMENTS = [
 
 
 def plan(body: str) -> str | Query | Action:
-    """PostgreSQL's text of a statement, the query in it, or what is to be done for it."""
+    """Return PostgreSQL's text of a statement, the query in it, or what is to be done for it."""
     for pattern, what in MISSING:
         if re.match(pattern, body, re.I | re.S):
             raise missing(what)
     for statement, option, text in REPLACED:
         if re.match(statement, body, re.I):
             body = re.sub(option, text, body, flags=re.I)
-    body, databases = without_databases(body)
     handle = next((handle for pattern, handle in STATEMENTS if pattern.match(body)), passed)
-    if databases and handle is passed:
-        return in_database(handle(body), databases)
+    if handle is passed:
+        body, databases = without_databases(body)
+        return in_database(body, databases) if databases else body
     return handle(body)  # without a handler it is no statement: PostgreSQL says at which word

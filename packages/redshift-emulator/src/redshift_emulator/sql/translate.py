@@ -28,7 +28,7 @@ FILLS = re.compile(rf"insert\s+into\s+({NAME})\s*(?:\([^()]*\)\s*)?\(*\s*(?:sele
 
 
 def split(text: str) -> list[str]:
-    """The statements of a text, cut at the semicolons that stand in no literal, identifier or comment."""
+    """Return the statements of a text, cut at the semicolons that stand in no literal, identifier or comment."""
     if ";" not in text:
         return [text] if text.strip(BLANKS) else []
     try:
@@ -42,7 +42,7 @@ def split(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def independent(text: str) -> Statement | None:
-    """What becomes of a statement, whatever tables there are; none if it depends on them."""
+    """Translate a statement without the catalogue; None if it is needed."""
     try:
         return translate(text, None)
     except NeedsCatalogueError:
@@ -50,7 +50,7 @@ def independent(text: str) -> Statement | None:
 
 
 def translate(text: str, catalogue: Catalogue | None) -> Statement:
-    """What becomes of a statement.
+    """Translate a statement.
 
     Args:
         text: As the client wrote it.

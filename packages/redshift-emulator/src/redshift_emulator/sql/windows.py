@@ -14,7 +14,7 @@ FROM_THE_END = {"lag": "last_value", "lead": "first_value"}  # of the rows befor
 
 
 def analytic(rewriting: Rewriting, node: exp.Expression) -> None:
-    """A function with all that stands around it; called for each layer, it waits for the outermost."""
+    """Rewrite a function with what wraps it, once, at its outermost wrapper."""
     if isinstance(node.parent, AROUND) and node.arg_key == "this":
         return
     window = node if isinstance(node, exp.Window) else None
@@ -44,7 +44,7 @@ def analytic(rewriting: Rewriting, node: exp.Expression) -> None:
 
 
 def over(window: exp.Window | None, function: exp.Expression) -> exp.Expression:
-    """A function in a window, if there is one."""
+    """Return a function in a window, if there is one."""
     if not window:
         return function
     window = window.copy()
@@ -53,7 +53,7 @@ def over(window: exp.Window | None, function: exp.Expression) -> exp.Expression:
 
 
 def frame(start: str, end: str) -> exp.WindowSpec:
-    """ROWS BETWEEN two bounds, each a number and a side."""
+    """Return ROWS BETWEEN two bounds, each a number and a side."""
     (first, first_side), (last, last_side) = start.split(), end.split()
     return exp.WindowSpec(kind="ROWS", start=first, start_side=first_side, end=last, end_side=last_side)
 
@@ -61,7 +61,7 @@ def frame(start: str, end: str) -> exp.WindowSpec:
 def collected(
     name: str, arguments: list[exp.Expression], order: exp.Order | None, window: exp.Window | None
 ) -> exp.Expression:
-    """LISTAGG, MEDIAN, PERCENTILE_CONT and PERCENTILE_DISC: functions of our own over the list of the values."""
+    """Return LISTAGG, MEDIAN, PERCENTILE_CONT or PERCENTILE_DISC as a function of ours over the list of the values."""
     if window and window.args.get("order"):
         raise RedshiftError(f"ORDER BY is not supported in the window of {name}", NOT_SUPPORTED)
     ordered = order.expressions if order else []
@@ -84,7 +84,7 @@ def collected(
 def listagg(
     arguments: list[exp.Expression], ordered: list[exp.Expression], window: exp.Window | None
 ) -> exp.Expression:
-    """LISTAGG as STRING_AGG, which takes its order inside the parentheses, or from the window's frame."""
+    """Return LISTAGG as STRING_AGG, which takes its order inside the parentheses, or from the window's frame."""
     distinct = isinstance(arguments[0], exp.Distinct)
     value, *separators = [*arguments[0].expressions, *arguments[1:]] if distinct else arguments
     separator = separators[0] if separators else exp.Literal.string("")
@@ -103,7 +103,7 @@ def listagg(
 
 
 def ignore_nulls(name: str, arguments: list[exp.Expression], window: exp.Window | None) -> exp.Expression:
-    """IGNORE NULLS by aggregates that skip nulls; LAG and LEAD by the frame before or after the row."""
+    """Return IGNORE NULLS as aggregates that skip nulls; LAG and LEAD by the frame before or after the row."""
     if name not in ("first_value", "last_value", "nth_value", "lag", "lead") or not window:
         raise missing(f"{name} ... IGNORE NULLS")
     value, offset = arguments[0], arguments[1] if len(arguments) > 1 else exp.Literal.number(1)
