@@ -13,8 +13,11 @@ Every run takes in the files that arrived in S3 since the last one, and rebuilds
 **To rebuild days**, trigger it with a first and a last day. **To rebuild everything** from the landing tables, switch
 on *Everything*. Both only change how much is computed anew: what has landed is never loaded again.
 
-A run that failed can be cleared from the task that failed, or left to the next run: what it did not do stays due. What
-a message means and how to mend it: `docs/runbook.md`.
+Runs take turns in the warehouse, whatever started them: a run that finds another one at work waits in `take_turn`.
+
+A run that failed can be cleared from the task that failed, or left to the next run, which picks up whatever this one
+did not finish. A rebuild that a failed run was asked for stays asked for. What a message means and how to mend it:
+`docs/runbook.md`.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, TaskGroup, TriggerRule, task
-from kpi_pipeline import alerts, rebuild, settings, tasks
+from kpi_pipeline import alerts, requests, settings, tasks
 from kpi_pipeline.transform import publish_docs, transform
 
 SETTINGS = settings.load()
@@ -46,13 +49,14 @@ with DAG(
         "execution_timeout": SETTINGS.task_timeout,
         "on_failure_callback": alerts.report_failure,
     },
-    params=rebuild.params(),
+    params=requests.params(),
     tags=["kpis", "dbt", "redshift"],
 ) as dag:
     with TaskGroup("land", tooltip="New files of S3 into tables of text, each version once") as land:
-        prepared = tasks.prepare(SETTINGS)
+        turn = tasks.take_turn.override(timeout=SETTINGS.deadline)().as_setup()
+        tasks.prepare(SETTINGS) >> turn
         for table in ("songs", "users", "streams"):
-            prepared >> tasks.land.override(task_id=table)(table)
+            turn >> tasks.land.override(task_id=table)(table)
 
     # A table with nothing new is a skip, and days that an earlier run left due are built all the same.
     @task(trigger_rule=TriggerRule.NONE_FAILED)
@@ -63,4 +67,4 @@ with DAG(
         publish_docs(SETTINGS)
         tasks.figures() >> tasks.kpi_page()
 
-    land >> landed() >> transform(SETTINGS) >> publish
+    land >> landed() >> transform(SETTINGS) >> publish >> tasks.end_turn().as_teardown(setups=turn)

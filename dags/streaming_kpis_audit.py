@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
-from kpi_pipeline import alerts, settings
+from kpi_pipeline import alerts, settings, tasks
 from kpi_pipeline.transform import check_freshness, test_everything
 
 SETTINGS = settings.load()
@@ -31,5 +31,5 @@ with DAG(
     },
     tags=["kpis", "dbt", "redshift"],
 ) as dag:
-    test_everything(SETTINGS)
-    check_freshness(SETTINGS)
+    turn = tasks.take_turn.override(timeout=SETTINGS.deadline)().as_setup()
+    turn >> [test_everything(SETTINGS), check_freshness(SETTINGS)] >> tasks.end_turn().as_teardown(setups=turn)

@@ -103,6 +103,7 @@ class PipelineLines(logging.Handler):
 
 def _listener() -> Any:
     from airflow.listeners import hookimpl
+    from airflow.sdk import RetryAction
     from airflow.sdk.exceptions import AirflowFailException
 
     class Listener:
@@ -137,8 +138,11 @@ def _listener() -> Any:
 
         @hookimpl
         def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
-            last = task_instance.try_number > (task_instance.task.retries or 0)
-            last = last or isinstance(error, AirflowFailException)
+            task, tries = task_instance.task, task_instance.try_number
+            last = tries > (task.retries or 0) or isinstance(error, AirflowFailException)
+            if error and task.retry_policy:
+                decision = task.retry_policy.evaluate(error, tries, (task.retries or 0) + 1)
+                last = last or decision.action is RetryAction.FAIL
             self._ended(
                 "failed" if last else "retry", task_instance, error=reason(type(error).__name__, str(error or ""))
             )

@@ -17,9 +17,9 @@ from local.errors import LocalError
 GENERATED = {"target", "logs", "dbt_packages"}
 # Cosmos hands the second to dbt, which then need not parse the project again in each task.
 ARTIFACTS = ("partial_parse.msgpack", "manifest.json")
-# dbt parses anew where one of these differs: they are what the DAG's tasks give, where a run asks for no rebuild.
+# dbt parses anew where one of these differs: they are what the DAG's tasks give.
 PROFILE, TARGET = "streaming_kpis", "local"
-VARS = {"rebuild_from": "", "rebuild_to": "", "test_scope": "run"}
+VARS = {"test_scope": "run"}
 
 
 def fingerprint(project: Path = DBT_PROJECT) -> str:

@@ -14,7 +14,9 @@ from typing import Any
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
 
+from kpi_pipeline import failures
 from kpi_pipeline.settings import Settings, load
+from kpi_pipeline.sql import render
 
 _MARKERS = "manifests/alerts"
 _MOST_DAYS = 31
@@ -61,9 +63,13 @@ def report_failure(context: Mapping[str, Any]) -> None:
     """
     settings, instance, run = load(), context["ti"], context["dag_run"]
     reason = one_sentence(context.get("exception"))
-    days = _days_of(settings, instance.task)
-    if days:
-        reason = f"{reason.rstrip('.')}, in the days {', '.join(days)}."
+    names = failures.failed_tests(context.get("exception"))
+    scope = (getattr(instance.task, "vars", None) or {}).get("test_scope", "everything")
+    tests = failures.rows_of(settings, names, scope) if names else []
+    reason = ". ".join([reason.rstrip("."), *(str(test)[:1000] for test in tests)])
+    days = sorted(set().union(*(test.days for test in tests)))
+    if names and (days := [str(day) for day in days] or _days_of(settings, instance.task)):
+        reason = f"{reason}, in the days {', '.join(_shortened(days))}."
     log.error("kpi_pipeline: %s failed: %s", instance.task_id, reason)
     if settings.alert_topic_arn and _is_first(settings, f"{run.run_id}.{run.clear_number or 0}"):
         _publish(
@@ -118,7 +124,7 @@ def one_sentence(exception: object) -> str:
 
 
 def _days_of(settings: Settings, task: Any) -> list[str]:
-    """The days that a KPI's task has looked at: those which the run plans to rebuild, read from int_days_due."""
+    """Return the days that a KPI's tests look at: those that it has built since the last run that succeeded."""
     node = (getattr(task, "extra_context", None) or {}).get("dbt_node_config") or {}
     models = [str(name).rpartition(".")[2] for name in (node.get("unique_id"), *(node.get("depends_on") or ()))]
     models = models[:1] if node.get("resource_type") == "model" else models
@@ -132,15 +138,15 @@ def _days_of(settings: Settings, task: Any) -> list[str]:
         hook = RedshiftSQLHook(redshift_conn_id=settings.redshift_conn_id, aws_conn_id=settings.aws_conn_id)
         with closing(hook.get_conn()) as connection, connection.cursor() as cursor:
             places = ", ".join(["%s"] * len(models))
-            cursor.execute(
-                f"select distinct listen_date from {settings.schema}.int_days_due where model_name in ({places})"
-                " order by listen_date",
-                models,
-            )
-            days = [str(row[0]) for row in cursor.fetchall()]
+            names = {"schema": settings.landing_schema, "marts": settings.schema, "models": places}
+            cursor.execute(render("days_since_last_success", **names), models)
+            return [str(row[0]) for row in cursor.fetchall()]
     except WAREHOUSE_ERRORS as error:
-        log.warning("kpi_pipeline: the days of the failure are not known: %s", explain(error))
+        log.warning("kpi_pipeline: the days of the failure could not be read: %s", explain(error))
         return []
+
+
+def _shortened(days: list[str]) -> list[str]:
     return days if len(days) <= _MOST_DAYS else [*days[:_MOST_DAYS], f"and {len(days) - _MOST_DAYS} more"]
 
 

@@ -15,9 +15,8 @@ from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from kpi_pipeline import alerts
+from kpi_pipeline import alerts, requests, turns
 from kpi_pipeline import settings as pipeline_settings
-from kpi_pipeline.rebuild import mistake
 from kpi_pipeline.sql import render
 
 # What run_figures.sql counts, in its order.
@@ -70,17 +69,21 @@ class ExplainedQueryOperator(SQLExecuteQueryOperator):
 
 
 class PrepareOperator(ExplainedQueryOperator):
-    """The run's first task, which refuses what a run must not be asked for before anything is done."""
+    """The run's first task: it writes down what the run was asked for, before anything else can fail."""
 
     def execute(self, context: Any) -> Any:
-        """Run the statements.
+        """Make the landing tables and record the run's request.
 
         Raises:
             AirflowFailException: The run's params contradict each other, or the DAG has no such param.
         """
-        if said := mistake(context["params"], context["dag_run"].conf or {}):
+        run = context["dag_run"]
+        if said := requests.mistake(context["params"], run.conf):
             raise AirflowFailException(said)
-        return super().execute(context)
+        super().execute(context)
+        settings = pipeline_settings.load()
+        with _explained(), closing(_connect(settings)) as connection:
+            requests.record(connection, settings.landing_schema, settings.schema, run.run_id, context["params"])
 
 
 def prepare(settings: pipeline_settings.Settings) -> SQLExecuteQueryOperator:
@@ -92,6 +95,29 @@ def prepare(settings: pipeline_settings.Settings) -> SQLExecuteQueryOperator:
         split_statements=True,
         do_xcom_push=False,
     )
+
+
+@task.sensor(mode="reschedule", poke_interval=15)
+def take_turn(dag_run: Any = None) -> bool:
+    """Wait until nothing else works in the warehouse; see :mod:`kpi_pipeline.turns`."""
+    settings = pipeline_settings.load()
+    owner = turns.owner(dag_run.dag_id, dag_run.run_id)
+    with _explained(), closing(_connect(settings)) as connection:
+        other = turns.take(connection, settings.landing_schema, owner, settings.deadline)
+    if other:
+        log.info(
+            "kpi_pipeline: waiting for %s, which has had the turn since %s; it expires at %s (UTC)",
+            *(other.owner, f"{other.taken_at:%Y-%m-%d %H:%M:%S}", f"{other.expires_at:%Y-%m-%d %H:%M:%S}"),
+        )
+    return other is None
+
+
+@task
+def end_turn(dag_run: Any = None) -> None:
+    """Let others work in the warehouse. As a teardown it runs also where the run failed."""
+    settings = pipeline_settings.load()
+    with _explained(), closing(_connect(settings)) as connection:
+        turns.end(connection, settings.landing_schema, turns.owner(dag_run.dag_id, dag_run.run_id))
 
 
 @task

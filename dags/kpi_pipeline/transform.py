@@ -11,13 +11,11 @@ from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavi
 from cosmos.operators.local import DbtDocsS3LocalOperator, DbtSourceLocalOperator, DbtTestLocalOperator
 
 from kpi_pipeline.alerts import keep_warnings
+from kpi_pipeline.failures import RetryWhatMayPass
 from kpi_pipeline.settings import Settings, SettingsError
 
 POOL, SLOTS = "transform", 4
-"""A pool that keeps dbt commands apart: the audit takes all of its slots, since in the middle of a run nothing adds up.
-
-Two runs at once would write the same days twice; the DAG's ``max_active_runs`` sees to that.
-"""
+"""The pool that limits how many models build side by side. That runs do not overlap is the job of the turn."""
 
 
 def transform(settings: Settings) -> DbtTaskGroup:
@@ -57,11 +55,8 @@ def transform(settings: Settings) -> DbtTaskGroup:
             "append_env": True,
             "env": _environment(),
             "on_warning_callback": keep_warnings,
-            "vars": {
-                "test_scope": "run",
-                "rebuild_from": "{{ params.rebuild_from or '' }}",
-                "rebuild_to": "{{ params.rebuild_to or '' }}",
-            },
+            "retry_policy": RetryWhatMayPass(),
+            "vars": {"test_scope": "run"},
         },
     )
     # In a new warehouse the first dbt command makes the schema and the tables of the bookkeeping; two at once clash.
@@ -96,6 +91,7 @@ def publish_docs(settings: Settings) -> DbtDocsS3LocalOperator:
         cache_dir=_parsed("docs"),
         install_deps=False,
         append_env=True,
+        retry_policy=RetryWhatMayPass(),
     )
 
 
@@ -107,10 +103,9 @@ def test_everything(settings: Settings) -> DbtTestLocalOperator:
         profile_config=_profile(settings),
         exclude="test_type:unit",
         cache_dir=_parsed("audit"),
-        pool=POOL,
-        pool_slots=SLOTS,
         install_deps=False,
         append_env=True,
+        retry_policy=RetryWhatMayPass(),
     )
 
 
@@ -121,10 +116,9 @@ def check_freshness(settings: Settings) -> DbtSourceLocalOperator:
         project_dir=str(settings.dbt_project),
         profile_config=_profile(settings),
         cache_dir=_parsed("audit"),
-        pool=POOL,
-        pool_slots=SLOTS,
         install_deps=False,
         append_env=True,
+        retry_policy=RetryWhatMayPass(),
     )
 
 
@@ -148,7 +142,6 @@ def _environment() -> dict[str, Any]:
     """What differs from run to run travels as environment: a changed var would make dbt parse the project anew."""
     return {
         "DBT_ENV_CUSTOM_ENV_RUN_ID": "{{ run_id }}",
-        "DBT_FULL_REFRESH": "{{ params.full_refresh }}",
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
         # The manifest is made beforehand; writing it again would cost each task a tenth of a second.
         "DBT_WRITE_JSON": "false",

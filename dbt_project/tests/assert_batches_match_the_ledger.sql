@@ -10,7 +10,7 @@ ledger as (
     from {{ source('landing', 'loaded_files') }}
     where
         table_name = 'streams'
-        and {{ is_of_this_run('stream_batches') }}
+        and {{ is_built_since_last_success('stream_batches') }}
     group by loaded_at
 
 ),
@@ -28,7 +28,7 @@ ledger as (
             loaded_at,
             count(*) as counted
         from {{ relation }}
-        where {{ is_of_this_run('stream_batches') }}
+        where {{ is_built_since_last_success('stream_batches') }}
         group by loaded_at
 
     ),

@@ -7,7 +7,7 @@ listens as (
         listen_date,
         count(*) as listen_count
     from {{ ref('fct_listens') }}
-    where {{ is_of_this_run('listening_kpis_daily') }}
+    where {{ is_built_since_last_success('listening_kpis_daily') }}
     group by listen_date
 
 ),
@@ -18,7 +18,7 @@ days as (
         listen_date,
         listen_count
     from {{ ref('listening_kpis_daily') }}
-    where {{ is_of_this_run('listening_kpis_daily') }}
+    where {{ is_built_since_last_success('listening_kpis_daily') }}
 
 )
 

@@ -10,6 +10,7 @@ from local.environment import REPO
 from local.query import query
 from local.sample import Sample
 from tests.analysts.conftest import DAYS, Checkout
+from tests.pipeline.warehouse import BOOKKEEPING
 from workbench.warehouse import NEEDED
 
 GUIDE = (REPO / "docs" / "analysts.md").read_text()
@@ -74,7 +75,7 @@ def test_the_check_leaves_production_alone(checkout: Checkout, guided: dict[str,
     _, rows = query(checkout.stack, "select schemaname, tablename from pg_tables where schemaname <> 'landing'")
     tables = {(schema, name) for schema, name in rows}
     assert ("analytics", "listeners_by_country_daily") not in tables
-    kpis = {name for schema, name in tables if schema == "dev"} - {"transformed_batches", "day_versions", "day_builds"}
+    kpis = {name for schema, name in tables if schema == "dev"} - BOOKKEEPING
     assert kpis == {"listeners_by_country_daily", "genre_kpis_daily"}
 
 
@@ -82,7 +83,7 @@ def test_in_the_teams_warehouse_the_rest_is_read_from_production(checkout: Check
     relations = "select tablename from pg_tables where schemaname = 'dev_ana' union all"
     relations += " select viewname from pg_views where schemaname = 'dev_ana'"
     names = {name for (name,) in query(checkout.stack, relations)[1]}
-    assert names == {"genre_kpis_daily", "transformed_batches", "day_versions", "day_builds"}
+    assert names == {"genre_kpis_daily", *BOOKKEEPING}
     assert "No row differs" in guided["make compare MODEL=genre_kpis_daily TARGET=dev"]
 
 

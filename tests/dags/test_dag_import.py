@@ -108,7 +108,7 @@ def test_the_page_of_the_dag_leads_to_the_published_pages(imported, read_only_co
 
 def test_the_three_tables_land_side_by_side(imported):
     for table in ("songs", "users", "streams"):
-        assert imported["tasks"][f"land.{table}"]["upstream"] == ["land.prepare"]
+        assert imported["tasks"][f"land.{table}"]["upstream"] == ["land.take_turn"]
 
 
 def dbt_tasks(imported):
@@ -198,5 +198,5 @@ def test_the_weekly_audit_tests_everything_while_no_model_builds(read_only_copy,
     done = import_dag(read_only_copy, tmp_path, code=code)
     assert done.returncode == 0, done.stderr[-3000:]
     tasks = json.loads(done.stdout.splitlines()[-1])["tasks"]
-    assert set(tasks) == {"test_everything", "check_freshness"}
+    assert set(tasks) == {"take_turn", "test_everything", "check_freshness", "end_turn"}
     assert [task["pool"] for task in tasks.values()] == [["transform", 4]] * 2

@@ -9,6 +9,7 @@ import redshift_connector
 
 from deploy import warehouse
 from local.environment import REPO
+from tests.pipeline.warehouse import BOOKKEEPING
 
 # The local Redshift folds a log-in name; in production it begins with IAMR: and is quoted the same.
 PIPELINE, ANALYST, PASSWORD = "iamr:kpi-test-airflow-us-east-1", "an_analyst", "Passw0rd"
@@ -137,7 +138,7 @@ def test_an_analyst_builds_a_kpi_in_a_schema_of_their_own(built):
     rows = "select listen_date, track_genre, listen_count from {}.genre_kpis_daily"
     assert administrator.query(rows.format("dev_ana")) == administrator.query(rows.format("analytics"))
     made = administrator.query("select tablename from pg_tables where schemaname = 'dev_ana'")
-    assert {name for (name,) in made} == {"genre_kpis_daily", "transformed_batches", "day_versions", "day_builds"}
+    assert {name for (name,) in made} == {"genre_kpis_daily", *BOOKKEEPING}
 
 
 def test_the_pipeline_owns_what_it_builds(built):

@@ -15,6 +15,7 @@ from typing import Any
 
 import redshift_connector
 import sqlparse
+from kpi_pipeline import requests
 from kpi_pipeline import settings as pipeline_settings
 from kpi_pipeline.landing import land
 from kpi_pipeline.landing.warehouse import Warehouse
@@ -101,6 +102,11 @@ class Pipeline:
 
     def one(self, sql: str, *parameters: object) -> Any:
         return self.query(sql, *parameters)[0][0]
+
+    def ask(self, run_id: str = "", **asked: object) -> None:
+        """Ask for a rebuild or a full refresh, as the task `prepare` does with the run's params."""
+        with closing(connect(self.env)) as connection:
+            requests.record(connection, "landing", "analytics", run_id or uuid.uuid4().hex, asked)
 
     # -- the tasks --------------------------------------------------------------------------------------------------
 

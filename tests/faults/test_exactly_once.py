@@ -155,7 +155,7 @@ def test_a_load_waits_for_the_lock_and_then_sees_what_the_other_did(
         etag = landing.s3.head_object(Bucket="kpi-raw", Key=f"{landing.prefix}streams1.csv")["ETag"].strip('"')
         cursor.execute(
             "insert into landing.loaded_files (table_name, key, etag, size_bytes, line_count, landed_count,"
-            " refused_line_count, copy_id, run_id) values ('streams', %s, %s, 1, 1, 1, 0, 1, 'other')",
+            " refused_line_count, copy_id, run_id, batch_number) values ('streams', %s, %s, 1, 1, 1, 0, 1, 'other', 1)",
             (f"{landing.prefix}streams1.csv", etag),
         )
         assert not waiting.done()
@@ -240,7 +240,8 @@ def test_two_batches_of_the_same_microsecond_are_not_taken_for_one(landing: Pipe
         warehouse.lock(TABLES["streams"])
         connection.cursor().execute(
             "insert into landing.loaded_files (table_name, key, etag, size_bytes, line_count, landed_count,"
-            " refused_line_count, copy_id, run_id) values ('streams', 'k', 'e', 1, 1, 1, 0, 1, 'other')"
+            " refused_line_count, copy_id, run_id, batch_number)"
+            " values ('streams', 'k', 'e', 1, 1, 1, 0, 1, 'other', 1)"
         )
         with pytest.raises(TransientLandingError, match="in the same microsecond"):
             warehouse.lock(TABLES["streams"])

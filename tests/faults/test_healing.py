@@ -53,13 +53,19 @@ def run(pipeline: Pipeline, **variables: object) -> Any:
 # Nodes, a statement of each, and where it breaks: one run for each list, over a new batch, no quiet run in between.
 # Each model above the staging views is there; those of one list do not depend on one another.
 BREAKS = [
-    [("int_batches_due", "^commit", At.AFTER, ""), ("dim_users", "alter table", At.DURING, "")],
+    [("int_batches_due", "^commit", At.AFTER, ""), ("dim_users", "insert into .*dim_users", At.DURING, "")],
     [("int_streams_due", "^commit", At.BEFORE, "")],
-    [("fct_listens", "merge into", At.DURING, ""), ("rejected_streams", "^commit", At.ERROR, SERIALIZABLE)],
+    [
+        ("fct_listens", "insert into .*fct_listens", At.DURING, ""),
+        ("rejected_streams", "^commit", At.ERROR, SERIALIZABLE),
+    ],
     [("fct_listens", "^commit", At.AFTER, "")],
     [("duplicate_streams", "^commit", At.BEFORE, ""), ("dim_songs", "merge into", At.ERROR, SERIALIZABLE)],
-    [("stream_batches", "merge into", At.BEFORE, ""), ("int_track_artists", "^commit", At.DURING, "")],
-    [("int_days_due", "^commit", At.AFTER, ""), ("int_listens_with_songs", "^commit", At.BEFORE, "")],
+    [
+        ("stream_batches", "insert into .*stream_batches", At.BEFORE, ""),
+        ("int_track_artists", "^commit", At.DURING, ""),
+    ],
+    [("int_days_due", "^commit", At.AFTER, "")],
     [
         ("genre_kpis_daily", "insert into .*day_builds", At.BEFORE, ""),
         ("top_artists_per_day", "^commit", At.ERROR, SERIALIZABLE),
@@ -93,7 +99,8 @@ def test_a_full_refresh_that_breaks_halfway_heals(
     pipeline: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, world: World
 ) -> None:
     redshift_proxy.add(text("^commit", "duplicate_streams"), At.BEFORE)
-    assert not faulty.models("--full-refresh").success
+    pipeline.ask(full_refresh=True)
+    assert not faulty.models().success
     assert batches_due(pipeline)
     assert run(pipeline)
     assert_sound(pipeline, world)
@@ -186,7 +193,8 @@ def test_an_older_batch_that_commits_late_is_taken_in_and_unknown_tracks_are_not
     pipeline.query("insert into landing.streams values ('u1', 't1', '2024-05-01 10:00:00', %s)", oldest)
     etag = pipeline.put("streams/late.csv", body)
     pipeline.query(
-        "insert into landing.loaded_files values ('streams', 'streams/late.csv', %s, 1, 1, 1, 0, %s, 1, 'late')",
+        "insert into landing.loaded_files select 'streams', 'streams/late.csv', %s, 1, 1, 1, 0, %s, 1, 'late',"
+        " max(batch_number) + 1 from landing.loaded_files where table_name = 'streams'",
         etag,
         oldest,
     )
@@ -213,7 +221,9 @@ def test_a_worker_that_is_killed_in_each_model(
     pipeline: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, world: World
 ) -> None:
     """A run for each, over new files, which dies before or after the model's COMMIT; no quiet run lies between."""
-    models = sorted(file.stem for file in (DBT_PROJECT / "models").rglob("*.sql"))
+    views = {name for (name,) in pipeline.query("select table_name from svv_tables where table_type = 'VIEW'")}
+    # A view that stands as it is defined is left alone, so there is no COMMIT of it.
+    models = sorted({file.stem for file in (DBT_PROJECT / "models").rglob("*.sql")} - views)
     assert len(models) > 12
     for number, model in enumerate(models):
         put_batch(pipeline, world)

@@ -47,6 +47,19 @@ _REGION_CODES = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "Il
 _MOVED_CODES = ("NoSuchKey", "404", "PreconditionFailed", "412")
 
 
+def is_lasting(text: str) -> bool:
+    """Tell whether Redshift's message is of an error that stays until somebody has mended it."""
+    return _remedy(text) is not None
+
+
+def _remedy(text: str) -> str | None:
+    """Return what to do about an error that lasts; None for one that may pass."""
+    words = text.lower()
+    if any(passing in words for passing in _PASSING):
+        return None
+    return next((remedy for lasting, remedy in _LASTING if lasting in words), None)
+
+
 def explain(error: Exception) -> LandingError | TransientLandingError:
     """Say what an error of the driver or the network means, and by its type whether trying again may help.
 
@@ -56,10 +69,8 @@ def explain(error: Exception) -> LandingError | TransientLandingError:
         error: Any of :data:`WAREHOUSE_ERRORS`.
     """
     sentence = _words(error)
-    if not any(words in sentence.lower() for words in _PASSING):
-        for words, remedy in _LASTING:
-            if words in sentence.lower():
-                return LandingError(f"Redshift says: {sentence}. Nothing of this transaction was kept: {remedy}.")
+    if remedy := _remedy(sentence):
+        return LandingError(f"Redshift says: {sentence}. Nothing of this transaction was kept: {remedy}.")
     if not isinstance(error, redshift_connector.DatabaseError):
         # The driver goes on with advice about proxies and firewalls.
         return TransientLandingError(f"The connection to Redshift broke ({sentence.partition('. ')[0]}): {_WAIT}.")

@@ -172,7 +172,8 @@ class Warehouse:
             )
 
     def record(self, table: Table, loaded: list[LoadedFile]) -> None:
-        """Write the ledger and the refused lines, inside the transaction of their COPYs."""
+        """Write the ledger and the refused lines, inside the transaction of their COPYs, which holds the lock."""
+        batch_number = int(self._query("next_batch_number", table=table.name)[0][0])
         self._insert(
             "loaded_files",
             [
@@ -186,6 +187,7 @@ class Warehouse:
                     "refused_line_count": len(file.refusals),
                     "copy_id": file.copy_id,
                     "run_id": self._run_id,
+                    "batch_number": batch_number,
                 }
                 for file in loaded
             ],

@@ -44,7 +44,8 @@ create table if not exists {{ schema }}.users (
     loaded_at timestamp not null default sysdate
 ) diststyle even;
 
--- The ledger: a row is a version (key and ETag) of a file that landed.
+-- The ledger: a row is a version (key and ETag) of a file that landed. batch_number is the order in which the loads of
+-- a table were committed. It is given under the table's lock, and does not depend on a clock or on a query id.
 create table if not exists {{ schema }}.loaded_files (
     table_name varchar(16) not null,
     key varchar(1024) not null,
@@ -55,7 +56,8 @@ create table if not exists {{ schema }}.loaded_files (
     refused_line_count bigint not null,
     loaded_at timestamp not null default sysdate,
     copy_id bigint not null,
-    run_id varchar(256) not null
+    run_id varchar(256) not null,
+    batch_number bigint not null
 ) diststyle all sortkey (loaded_at);
 
 -- The lines that COPY could not take, with Redshift's reason and the line's own text.
@@ -87,13 +89,35 @@ create table if not exists {{ schema }}.pipeline_runs (
     seconds double precision not null
 ) diststyle all sortkey (started_at);
 
+-- What people ask of a run: a rebuild of some days, or a full refresh. A request stays open until the first model of a
+-- run carries it out, whatever happens in between.
+create table if not exists {{ schema }}.requests (
+    kind varchar(16) not null,
+    marts_schema varchar(128) not null,
+    first_day date,
+    last_day date,
+    requested_at timestamp not null default sysdate,
+    run_id varchar(256) not null,
+    carried_out_at timestamp,
+    carried_out_by varchar(256)
+) diststyle all;
+
+-- Whose turn it is: at most one row, which the runs of both DAGs and whoever erases a person take in turn.
+create table if not exists {{ schema }}.turns (
+    owner varchar(512) not null,
+    taken_at timestamp not null default sysdate,
+    expires_at timestamp not null
+) diststyle all;
+
 -- When every object of a table was last looked at, where runs list the newest ones only (KPI_LISTING_WINDOW_DAYS).
 create table if not exists {{ schema }}.whole_listings (
     table_name varchar(16) not null,
     listed_at timestamp not null default sysdate
 ) diststyle all;
 
--- Empty for ever. Loads of a table wait for one another at its lock, and readers of the table wait for nobody.
+-- Always empty. A load locks this table first, so that two loads of the same table cannot overlap; readers of the
+-- landing table itself wait for nobody. lock_turns does the same for the table turns.
 create table if not exists {{ schema }}.lock_streams (nothing boolean) diststyle all;
 create table if not exists {{ schema }}.lock_songs (nothing boolean) diststyle all;
 create table if not exists {{ schema }}.lock_users (nothing boolean) diststyle all;
+create table if not exists {{ schema }}.lock_turns (nothing boolean) diststyle all;

@@ -1,4 +1,4 @@
--- The newest version of each key. copy_id tells which: under the table's lock it grows from load to load.
+-- The newest version of each key: the one that the latest load of the table brought.
 with
 
 number_versions as (
@@ -7,8 +7,8 @@ number_versions as (
         key,
         etag,
         landed_count,
-        copy_id,
-        row_number() over (partition by key order by copy_id desc) as version_number
+        batch_number,
+        row_number() over (partition by key order by batch_number desc) as version_number
     from {{ schema }}.loaded_files
     where
         table_name = '{{ table }}'
@@ -20,6 +20,6 @@ select
     key,
     etag,
     landed_count,
-    copy_id
+    batch_number
 from number_versions
 where version_number = 1;

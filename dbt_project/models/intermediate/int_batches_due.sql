@@ -1,7 +1,7 @@
 {{
     config(
         dist='all',
-        pre_hook='{{ forget_passed_batches() }}',
+        pre_hook=['{{ open_transaction() }}', '{{ carry_out_requests() }}', '{{ delete_all_rows() }}'],
     )
 }}
 
@@ -19,11 +19,20 @@ transformed_batches as (
 
 ),
 
+passed_batches as (
+
+    select * from {{ source('bookkeeping', 'passed_batches') }}
+
+),
+
 list_batches as (
 
-    select distinct loaded_at
+    select
+        loaded_at,
+        max(batch_number) as batch_number
     from loaded_files
     where table_name = 'streams'
+    group by loaded_at
 
 ),
 
@@ -38,30 +47,22 @@ list_models as (
 
 ),
 
-find_passed_batches as (
-
-    select distinct loaded_at
-    from transformed_batches
-    where model_name = '{{ passed() }}'
-
-),
-
 keep_batches_not_done as (
 
     select
         list_models.model_name,
-        list_batches.loaded_at
+        list_batches.loaded_at,
+        list_batches.batch_number
     from list_models
     cross join list_batches
     left join transformed_batches
         on
             list_models.model_name = transformed_batches.model_name
             and list_batches.loaded_at = transformed_batches.loaded_at
-    left join find_passed_batches on list_batches.loaded_at = find_passed_batches.loaded_at
+    left join passed_batches on list_batches.loaded_at = passed_batches.loaded_at
     where
         transformed_batches.loaded_at is null
-        or find_passed_batches.loaded_at is null
-    group by list_models.model_name, list_batches.loaded_at
+        or passed_batches.loaded_at is null
 
 )
 

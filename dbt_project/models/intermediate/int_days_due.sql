@@ -1,7 +1,7 @@
 {{
     config(
         dist='all',
-        pre_hook='{{ raise_versions_of_days_asked_for() }}',
+        pre_hook=['{{ open_transaction() }}', '{{ delete_all_rows() }}'],
         post_hook='{{ record_passed_batches() }}',
     )
 }}
@@ -57,11 +57,9 @@ keep_days_not_built as (
         on
             list_models.model_name = find_built_versions.model_name
             and day_versions.listen_date = find_built_versions.listen_date
-    {% if not should_full_refresh() %}
-        where
-            find_built_versions.version is null
-            or find_built_versions.version < day_versions.version
-    {% endif %}
+    where
+        find_built_versions.version is null
+        or find_built_versions.version < day_versions.version
 
 )
 

@@ -1,26 +1,44 @@
-{{ config(dist='track_id', sort='loaded_at', grants={'select': []}) }}
+{{
+    config(
+        dist='track_id',
+        sort='loaded_at',
+        grants={'select': []},
+        pre_hook=['{{ open_transaction() }}', '{{ delete_all_rows() }}'],
+    )
+}}
 
 with
 
 streams as (
 
     select * from {{ ref('stg_streams') }}
+    where {{ is_batch_of_the_plan('loaded_at') }}
 
 ),
 
-keep_due_batches as (
+batches as (
+
+    select distinct
+        batch_number,
+        loaded_at
+    from {{ ref('int_batches_due') }}
+
+),
+
+add_batch_number as (
 
     select
-        user_id,
-        track_id,
-        listen_time,
-        listen_date,
-        listen_time_text,
-        reject_reason,
-        loaded_at
+        streams.user_id,
+        streams.track_id,
+        streams.listen_time,
+        streams.listen_date,
+        streams.listen_time_text,
+        streams.reject_reason,
+        streams.loaded_at,
+        batches.batch_number
     from streams
-    where {{ is_batch_of_the_plan('loaded_at') }}
+    inner join batches on streams.loaded_at = batches.loaded_at
 
 )
 
-select * from keep_due_batches
+select * from add_batch_number

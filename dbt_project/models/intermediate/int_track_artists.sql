@@ -1,11 +1,11 @@
 {{
     config(
         materialized='incremental',
-        unique_key='loaded_at',
+        incremental_strategy='append',
         sort='track_id',
         dist='all',
-        pre_hook='{{ open_transaction() }}',
-        post_hook=["{{ delete_rows_of_other_snapshots(ref('dim_songs')) }}", '{{ record_snapshot() }}'],
+        pre_hook=['{{ open_transaction() }}', "{{ delete_rows_to_write_again(ref('dim_songs')) }}"],
+        post_hook='{{ record_snapshot() }}',
     )
 }}
 

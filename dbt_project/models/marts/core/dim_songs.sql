@@ -6,7 +6,7 @@
         merge_exclude_columns=['known_since'],
         sort='track_id',
         dist='all',
-        pre_hook='{{ open_transaction() }}',
+        pre_hook=['{{ open_transaction() }}', '{{ delete_rows_unless_recorded() }}'],
         post_hook=[
             "{{ delete_rows_of_other_snapshots(source('landing', 'songs')) }}",
             '{{ raise_versions_of_new_tracks() }}',

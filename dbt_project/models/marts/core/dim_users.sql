@@ -1,10 +1,12 @@
 {{
     config(
-        materialized='table',
+        materialized='incremental',
+        incremental_strategy='append',
         sort='user_id',
         dist='all',
         grants={'select': []},
-        post_hook="{{ grant_all_columns_but(['user_name']) }}",
+        pre_hook=['{{ open_transaction() }}', "{{ delete_rows_to_write_again(source('landing', 'users')) }}"],
+        post_hook=['{{ record_snapshot() }}', "{{ grant_all_columns_but(['user_name']) }}"],
     )
 }}
 
@@ -13,7 +15,9 @@ with
 users as (
 
     select * from {{ ref('stg_users') }}
-    where user_id is not null
+    where
+        user_id is not null
+        and {{ is_new_snapshot('loaded_at') }}
 
 ),
 

@@ -1,16 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='loaded_at',
-        incremental_predicates=["{{ is_due_batch('DBT_INTERNAL_DEST.loaded_at') }}"],
-        sort='loaded_at',
-        dist='even',
-        tags=['by_batch'],
-        pre_hook='{{ open_transaction() }}',
-        post_hook='{{ record_batches() }}',
-    )
-}}
+{{ config(sort='loaded_at', dist='even') }}
 
 {{ require_every_batch_in_the_plan() }}
 

@@ -1,16 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['listen_date', 'listen_time', 'user_id', 'track_id'],
-        incremental_predicates=["{{ is_day_of_due_batch('DBT_INTERNAL_DEST.listen_date') }}"],
-        sort=['listen_date', 'loaded_at'],
-        dist='track_id',
-        tags=['by_batch'],
-        pre_hook='{{ open_transaction() }}',
-        post_hook=['{{ raise_versions_of_new_listens() }}', '{{ record_batches() }}'],
-    )
-}}
+{{ config(sort=['listen_date', 'loaded_at'], dist='track_id') }}
 
 {{ require_every_batch_in_the_plan() }}
 
@@ -22,6 +10,15 @@ streams as (
 
 ),
 
+batches as (
+
+    select distinct
+        batch_number,
+        loaded_at
+    from {{ ref('int_batches_due') }}
+
+),
+
 keep_due_batches as (
 
     select
@@ -29,7 +26,7 @@ keep_due_batches as (
         track_id,
         listen_time,
         listen_date,
-        loaded_at
+        batch_number
     from streams
     where
         reject_reason is null
@@ -44,7 +41,7 @@ keep_first_of_each as (
         track_id,
         listen_time,
         listen_date,
-        min(loaded_at) as loaded_at
+        min(batch_number) as batch_number
     from keep_due_batches
     group by user_id, track_id, listen_time, listen_date
 
@@ -52,8 +49,14 @@ keep_first_of_each as (
 
 keep_new_listens as (
 
-    select keep_first_of_each.*
+    select
+        keep_first_of_each.user_id,
+        keep_first_of_each.track_id,
+        keep_first_of_each.listen_time,
+        keep_first_of_each.listen_date,
+        batches.loaded_at
     from keep_first_of_each
+    inner join batches on keep_first_of_each.batch_number = batches.batch_number
     {% if is_incremental() %}
         left join {{ this }} as known_listens
             on

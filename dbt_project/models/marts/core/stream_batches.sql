@@ -1,16 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key='loaded_at',
-        incremental_predicates=["{{ is_due_batch('DBT_INTERNAL_DEST.loaded_at') }}"],
-        sort='loaded_at',
-        dist='all',
-        tags=['by_batch'],
-        pre_hook='{{ open_transaction() }}',
-        post_hook='{{ record_batches() }}',
-    )
-}}
+{{ config(sort='loaded_at', dist='all') }}
 
 with
 
@@ -39,6 +27,21 @@ loaded_files as (
 
 {% endfor -%}
 
+count_reasons as (
+
+    select
+        loaded_at,
+        reject_reason,
+        row_number() over (
+            partition by loaded_at
+            order by count(*) desc, reject_reason asc
+        ) as reason_rank
+    from {{ ref('rejected_streams') }}
+    where {{ is_due_batch('loaded_at') }}
+    group by loaded_at, reject_reason
+
+),
+
 sum_files as (
 
     select
@@ -55,6 +58,7 @@ combine_counts as (
 
     select
         sum_files.loaded_at,
+        count_reasons.reject_reason as main_reject_reason,
         cast(sum_files.file_count as integer) as file_count,
         cast(sum_files.landed_count as bigint) as landed_count,
         cast(sum_files.refused_line_count as bigint) as refused_line_count,
@@ -65,6 +69,10 @@ combine_counts as (
     left join count_listens on sum_files.loaded_at = count_listens.loaded_at
     left join count_duplicates on sum_files.loaded_at = count_duplicates.loaded_at
     left join count_rejects on sum_files.loaded_at = count_rejects.loaded_at
+    left join count_reasons
+        on
+            sum_files.loaded_at = count_reasons.loaded_at
+            and count_reasons.reason_rank = 1
 
 )
 

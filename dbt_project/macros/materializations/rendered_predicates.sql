@@ -5,17 +5,10 @@
     is within it: a row of the target with the same key is within it then, too. -#}
 
 {% macro redshift__get_incremental_merge_sql(arg_dict) %}
-    {{ return(default__get_incremental_merge_sql(with_rendered_predicates(arg_dict))) }}
-{% endmacro %}
-
-{% macro redshift__get_incremental_delete_insert_sql(arg_dict) %}
-    {{ return(default__get_incremental_delete_insert_sql(with_rendered_predicates(arg_dict))) }}
-{% endmacro %}
-
-{% macro with_rendered_predicates(arg_dict) %}
     {% set predicates = [] %}
     {% for predicate in arg_dict['incremental_predicates'] or [] %}
         {% do predicates.append(render(predicate)) %}
     {% endfor %}
-    {{ return(dict(arg_dict, incremental_predicates=predicates)) }}
+    {{ return(default__get_incremental_merge_sql(dict(arg_dict, incremental_predicates=predicates))) }}
 {% endmacro %}
+

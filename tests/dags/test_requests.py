@@ -1,5 +1,5 @@
 import pytest
-from kpi_pipeline.rebuild import mistake
+from kpi_pipeline.requests import mistake
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-{#- dbt's own place to give meaning to a word in a test's `where`. The tables are named, not ref'ed: a ref would make
-    every test one of several models, and Cosmos would run it apart from the model that it guards. -#}
+{#- dbt's own hook for custom words in a test's `where`. The bookkeeping tables are named, not ref'ed: a ref would make every
+    test one of several models, and Cosmos would run it apart from the model that it guards. -#}
 {% macro get_where_subquery(relation) -%}
     {%- set where = config.get('where', '') -%}
-    {%- if where == '__of_this_run__' -%}
-        {%- set where = is_of_this_run(model.file_key_name.split('.')[1]) -%}
+    {%- if where == '__since_last_success__' -%}
+        {%- set where = is_built_since_last_success(model.file_key_name.split('.')[1]) -%}
     {%- endif -%}
     {%- if where and where != 'true' -%}
         {{ return('(select * from ' ~ relation ~ ' where ' ~ where ~ ') as dbt_subquery') }}
@@ -12,9 +12,9 @@
 {%- endmacro %}
 
 {#- The rows of a model that were built since the last run that succeeded: a test that failed fails again in the next
-    run, though that one builds other days, until somebody has mended what it found. All rows for a model that is built
+    run, though that one builds other days, until somebody has mended what it found. All rows of a model that is built
     neither by days nor by batches. -#}
-{% macro is_of_this_run(model_name) %}
+{% macro is_built_since_last_success(model_name) %}
     {%- if var('test_scope') == 'everything' -%}
         {{ return('true') }}
     {%- elif model_name in models_tagged('kpi') -%}

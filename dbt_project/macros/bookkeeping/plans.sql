@@ -1,0 +1,53 @@
+{#- What a model has to do is settled before it starts, in a table that we call a plan, and written into its SQL as
+    literals: Redshift prunes blocks by literals, not by the result of a join or a subquery. A plan changes only when it is
+    made anew, so a model and its hooks see the same one. -#}
+
+{#- A plan is emptied and filled in place: dropping it would drop whatever view somebody has built on it. -#}
+{% macro delete_all_rows() %}
+    {% if is_incremental() %}
+        delete from {{ this }}
+    {% endif %}
+{% endmacro %}
+
+{% macro planned(plan, expression, model_name=none) %}
+    {% if not execute or load_relation(plan) is none %}{{ return([]) }}{% endif %}
+    {% set rows = run_query(
+        'select distinct ' ~ expression ~ ' from ' ~ plan
+        ~ (" where model_name = '" ~ model_name ~ "'" if model_name) ~ ' order by 1'
+    ) %}
+    {{ return(rows.columns[0].values() | list) }}
+{% endmacro %}
+
+{#- The range stands beside the list because blocks are pruned by their smallest and largest value. For an empty list no
+    constant: Redshift evaluates `where false` on its leader, and documents no MERGE on a constant. -#}
+{% macro in_list(column, values, type) -%}
+    {%- if not values -%}
+        {{ column }} < {{ type }} '0001-01-01'
+    {%- else -%}
+        {{ column }} between {{ type }} '{{ values | first }}' and {{ type }} '{{ values | last }}'
+        and {{ column }} in ({% for value in values %}{{ type }} '{{ value }}'{{ ', ' if not loop.last }}{% endfor %})
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro timestamp_text(column) %}
+    {{ return("to_char(" ~ column ~ ", 'YYYY-MM-DD HH24:MI:SS.US')") }}
+{% endmacro %}
+
+{% macro date_text(column) %}
+    {{ return("to_char(" ~ column ~ ", 'YYYY-MM-DD')") }}
+{% endmacro %}
+
+{#- The models that take part in a plan, so that a new one needs its tag and nothing else. -#}
+{% macro nodes_tagged(tag) %}
+    {% set nodes = [] %}
+    {% if execute %}
+        {% for node in graph.nodes.values() if node.resource_type == 'model' and tag in node.tags %}
+            {% do nodes.append(node) %}
+        {% endfor %}
+    {% endif %}
+    {{ return(nodes | sort(attribute='name')) }}
+{% endmacro %}
+
+{% macro models_tagged(tag) %}
+    {{ return(nodes_tagged(tag) | map(attribute='name') | list) }}
+{% endmacro %}
