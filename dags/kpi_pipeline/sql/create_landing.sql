@@ -50,6 +50,7 @@ create table if not exists {{ schema }}.loaded_files (
     table_name varchar(16) not null,
     key varchar(1024) not null,
     etag varchar(128) not null,
+    checksum varchar(256), -- algorithm:value, where S3 keeps one and the ETag is no hash of the content
     size_bytes bigint not null,
     line_count bigint not null,
     landed_count bigint not null,
@@ -65,7 +66,7 @@ create table if not exists {{ schema }}.refused_lines (
     table_name varchar(16) not null,
     key varchar(1024) not null,
     etag varchar(128) not null,
-    line_number bigint not null,
+    line_number bigint not null, -- -1 where COPY does not know
     column_name varchar(128),
     reason varchar(1024) not null,
     raw_line varchar(65535),
@@ -82,6 +83,8 @@ create table if not exists {{ schema }}.pipeline_runs (
     files bigint not null,
     rows_landed bigint not null,
     lines_refused bigint not null,
+    objects_ignored bigint not null, -- that look like data and are no file of any table
+    ignored_keys varchar(65535), -- of the first of them, a line each
     listens bigint not null,
     duplicates bigint not null,
     rejects bigint not null,

@@ -1,8 +1,9 @@
 {#- A time as the contract writes it: `YYYY-MM-DD`, a blank or a `T`, `hh:mm:ss`, decimals, and a zone. -#}
 
 {% macro is_written_as_time(column) -%}
-    {{ column }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?'
-    || '(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?$'
+    {%- set time = '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?' -%}
+    {%- set zone = '(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?$' -%}
+    {{ column }} ~ '{{ time ~ zone }}'
 {%- endmacro %}
 
 {#- The time without its zone; null where it is no real date. Decimals and zone begin at the 20th character. -#}

@@ -3,7 +3,6 @@
     The test counts the values that are lost, not the batches.
 -#}
 {% test values_survive_parsing(model, column_name, landed, highest_share=0.01) %}
-    {{ config(fail_calc='coalesce(sum(lost_count), 0)') }}
 
     with
 
