@@ -136,13 +136,13 @@ class Channel:
         return readable
 
     def send_until_error(self, data: bytes) -> bool:
-        """Sends all of it, unless an error comes.
+        """Sends all of it, also if an error comes: half a message would swallow the next one.
 
         Returns:
-            Whether to go on: none has come.
+            Whether to go on: no error has come.
         """
         outgoing = bytearray(data)
-        while outgoing and not self.has_error():
+        while outgoing:
             self.exchange(outgoing)
         return not self.has_error()
 

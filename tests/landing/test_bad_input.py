@@ -112,7 +112,7 @@ def test_refused_files_keep_no_other_out_and_each_is_named(pipeline: Pipeline, l
         pipeline.land(KPI_MAX_FILES_PER_LOAD=limit)
     sentence = str(refusal.value)
     assert "4 streams files are refused, and the other 1 landed: " in sentence
-    for number, words in ((1, "is empty"), (2, "has the column 'x'"), (4, ": 20 of 21 lines"), (5, "breaks off")):
+    for number, words in ((1, "is empty"), (2, "has the column 'x'"), (4, ": 20 of 21 lines"), (5, "is a gzip file that breaks off")):
         assert re.search(rf"s3://kpi-raw/{pipeline.prefix}streams{number}\.csv[.gz]* ?{words}", sentence), sentence
     assert pipeline.one("select count(*) from landing.streams") == 1
     assert pipeline.query("select key, landed_count from landing.loaded_files") == [

@@ -65,7 +65,8 @@ def decompressed(file: File, stored: Iterator[bytes], *, is_whole: bool = True) 
             try:
                 content = member.decompress(piece, _CHUNK_BYTES)
             except zlib.error as error:
-                what = "is corrupt inside" if is_inside or not is_first else "is no gzip file, as its name says it is"
+                is_gzip = is_inside or not is_first or piece.startswith(b"\x1f\x8b")
+                what = "is corrupt inside" if is_gzip else "is no gzip file, as its name says it is"
                 raise LandingError(f"{file.url} {what}: compress it anew and put it again.") from error
             is_inside, piece = True, member.unconsumed_tail
             if content:

@@ -25,7 +25,7 @@ def move_to_quarantine(s3: Any, settings: Settings, files: Iterable[File]) -> li
         key = settings.quarantine_prefix + file.key.removeprefix(settings.raw_prefix)
         with asking(file.url):
             # The managed copy takes objects above 5 GB too, in parts; each part asks for the version that was refused.
-            s3.copy({"Bucket": file.bucket, "Key": file.key}, file.bucket, key, {"CopySourceIfMatch": file.etag})
+            s3.copy({"Bucket": file.bucket, "Key": file.key}, file.bucket, key, {"CopySourceIfMatch": f'"{file.etag}"'})
             if s3.head_object(Bucket=file.bucket, Key=file.key)["ETag"].strip('"') != file.etag:
                 continue
             s3.delete_object(Bucket=file.bucket, Key=file.key)
