@@ -26,9 +26,7 @@ def checksums(s3: Any, files: Iterable[File]) -> dict[File, str]:
         with asking(file.url):
             answer = s3.head_object(Bucket=file.bucket, Key=file.key, ChecksumMode="ENABLED")
         if answer["ETag"].strip('"') != file.etag:
-            raise TransientLandingError(
-                f"{file.url} was replaced while it was loaded: the load was rolled back, and the next try lists anew."
-            )
+            raise _replaced(file)
         found = ((name, answer.get(f"Checksum{name}")) for name in _ALGORITHMS)
         return next((f"{name}:{value}" for name, value in found if value), "")
 
@@ -62,7 +60,11 @@ def check_copied(listed: Mapping[File, tuple[str, ...]]) -> list[File]:
     """
     for file, etags in listed.items():
         if any(etag != file.etag for etag in etags):
-            raise TransientLandingError(
-                f"{file.url} was replaced before COPY read it: the load was rolled back, and the next try lists anew."
-            )
+            raise _replaced(file)
     return [file for file, etags in listed.items() if not etags]
+
+
+def _replaced(file: File) -> TransientLandingError:
+    return TransientLandingError(
+        f"{file.url} was replaced while it was loaded: the load was rolled back, and the next try lists anew."
+    )

@@ -1,4 +1,3 @@
--- NULL AS: by default `\N` would be null, and it is text. Blank fields are null in staging either way.
 copy {{ schema }}.{{ table }} ({{ columns }})
 from '{{ manifest }}'
 iam_role {{ iam_role }}
@@ -6,7 +5,7 @@ format csv
 {{ compression }}
 ignoreheader 1
 ignoreblanklines
-null as ''
+null as '' -- by default it is \N, which is text in these files
 manifest
 maxerror 100000
 compupdate off
