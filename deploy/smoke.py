@@ -171,8 +171,8 @@ class Smoke:
     def _land(self, connection: Any, title: str) -> None:
         for table in ("songs", "users", "streams"):
             landed = landing.land(table, self._settings, self._s3, Warehouse(connection, self.schemas[0], "smoke"))
-            if landed is not None:
-                self._progress(f"{title}: landed {landed:,} rows of {table}")
+            if landed.rows is not None:
+                self._progress(f"{title}: landed {landed.rows:,} rows of {table}")
 
     def _dbt(self) -> None:
         project = REPO / "dbt_project"

@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import threading
+import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
@@ -64,7 +65,10 @@ class Disk:
                         region_name=REGION,
                         etag=head["etag"],
                         bucket_name=bucket.name,
+                        encryption=head.get("encryption"),
+                        checksum_value=head.get("checksum_value"),
                     )
+                key.checksum_algorithm = head.get("checksum_algorithm")
                 key.last_modified = datetime.fromisoformat(head["last_modified"])
                 key.metadata.update(head["metadata"])
                 bucket.keys[key.name] = key
@@ -98,6 +102,9 @@ class Disk:
             "etag": key.etag.strip('"'),
             "last_modified": (key.last_modified or utcnow()).isoformat(),
             "metadata": dict(key.metadata),
+            "encryption": key.encryption,
+            "checksum_algorithm": key.checksum_algorithm,
+            "checksum_value": key.checksum_value,
         }
         if file.exists():
             with file.open("rb") as stored:
@@ -106,6 +113,18 @@ class Disk:
         draft = file.with_suffix(".tmp")
         write_object(draft, head, key.value)
         draft.replace(file)
+
+
+def make_etags_as_s3_does() -> None:
+    """Give each version under SSE-KMS an ETag of its own: there S3 does not make it from the content."""
+    of_content = FakeKey.etag.fget
+
+    def etag(key: FakeKey) -> str:
+        if key._etag is None and (key.encryption or "").startswith("aws:kms"):
+            key._etag = uuid.uuid4().hex
+        return of_content(key)
+
+    FakeKey.etag = property(etag)
 
 
 def write_object(file: Path, head: dict[str, Any], value: bytes) -> None:
@@ -227,6 +246,7 @@ def main() -> None:
     disk = Disk(arguments.data)
     disk.load()
     iam.install()
+    make_etags_as_s3_does()
     app = DurableS3(DomainDispatcherApplication(create_backend_app), disk)
     server = make_server("127.0.0.1", arguments.port, app, threaded=True, request_handler=_QuietHandler)
     draft = arguments.ready_file.with_suffix(".draft")

@@ -43,7 +43,7 @@ REJECTS: tuple[tuple[str | None, str | None, str | None], ...] = (
     (None, None, "2024-06-24 10:61:00"),
     (None, None, "1719252000"),
     (None, None, "2024-06-24"),
-    (None, None, "2024-06-24 10:00:00Z"),
+    (None, None, "2024-06-24 10:00:00 UTC"),
     (None, None, "24/06/2024 10:00"),
     (None, None, "1999-12-31 23:59:59"),
     (None, None, "2999-01-01 00:00:00"),

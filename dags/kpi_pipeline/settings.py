@@ -38,6 +38,9 @@ class Settings:
     schema: str  # KPI_SCHEMA ("analytics"): where dbt builds
     allow_smaller_snapshots: bool  # KPI_ALLOW_SMALLER_SNAPSHOTS (false): take a songs.csv or users.csv that shrank
     max_reject_share: float  # KPI_MAX_REJECT_SHARE (0.05): of a batch's rows, above it the run fails; 1 for never
+    max_bytes_per_load: int  # KPI_MAX_BYTES_PER_LOAD (10 GiB): of new files in one load; 0 for no limit
+    max_files_per_load: int  # KPI_MAX_FILES_PER_LOAD (10000): new files in one load; 0 for no limit
+    quarantine_prefix: str  # KPI_QUARANTINE_PREFIX (""): where refused files are moved to; "" leaves them in place
     listing_window_days: int  # KPI_LISTING_WINDOW_DAYS (0): list streams/<date> keys of so many days; 0 for all keys
     models_at_once: int  # KPI_MODELS_AT_ONCE (4): how many build side by side; 1 where isolation is SERIALIZABLE
     schedule: str | None  # KPI_SCHEDULE ("@daily"): a cron expression; "none" for runs by hand only
@@ -94,7 +97,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     def number(name: str, default: int, least: int, most: int) -> int:
         expected = f"a whole number from {least} to {most}"
-        value = int(matching(name, str(default), re.compile(r"[0-9]{1,9}"), expected))
+        value = int(matching(name, str(default), re.compile(r"[0-9]{1,15}"), expected))
         if not least <= value <= most:
             raise SettingsError(f"The environment variable {name} is '{value}': give it {expected}.")
         return value
@@ -121,6 +124,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         allow_smaller_snapshots=flag("KPI_ALLOW_SMALLER_SNAPSHOTS"),
         max_reject_share=share("KPI_MAX_REJECT_SHARE", "0.05"),
         listing_window_days=number("KPI_LISTING_WINDOW_DAYS", 0, 0, 3660),
+        max_bytes_per_load=number("KPI_MAX_BYTES_PER_LOAD", 10 * 2**30, 0, 2**50),
+        max_files_per_load=number("KPI_MAX_FILES_PER_LOAD", 10_000, 0, 10**9),
+        quarantine_prefix=_quarantine(text("KPI_QUARANTINE_PREFIX"), f"{prefix}/" if prefix else ""),
         models_at_once=int(matching("KPI_MODELS_AT_ONCE", "4", re.compile("[124]"), "1, 2 or 4")),
         schedule=None if schedule.lower() == "none" else _checked_schedule(schedule),
         retries=number("KPI_RETRIES", 3, 0, 100),
@@ -138,6 +144,20 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             "an SNS topic's ARN",
         ),
     )
+
+
+def _quarantine(value: str, raw_prefix: str) -> str:
+    """Return the prefix with a "/" at its end; files below it must not look like new ones."""
+    prefix = value.strip("/")
+    if not prefix:
+        return ""
+    below = f"{prefix}/".removeprefix(raw_prefix).lower()
+    if f"{prefix}/" == raw_prefix or below.startswith("streams"):
+        raise SettingsError(
+            f"The environment variable KPI_QUARANTINE_PREFIX is {value!r}, where runs look for new files: give it "
+            f"another prefix, quarantine/ for example."
+        )
+    return f"{prefix}/"
 
 
 def _checked_schedule(value: str) -> str:

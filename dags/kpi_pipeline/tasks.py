@@ -19,6 +19,7 @@ from kpi_pipeline import alerts, requests, turns
 from kpi_pipeline import settings as pipeline_settings
 from kpi_pipeline.sql import render
 
+_IGNORED = "ignored"
 # What run_figures.sql counts, in its order.
 _COUNTS = ("files", "rows_landed", "lines_refused", "listens", "duplicates", "rejects", "days_rebuilt")
 
@@ -121,7 +122,7 @@ def end_turn(dag_run: Any = None) -> None:
 
 
 @task
-def land(table: str, run_id: str | None = None) -> None:
+def land(table: str, run_id: str | None = None, ti: Any = None) -> None:
     """Land the new files of a table; skip where there are none."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
@@ -132,7 +133,10 @@ def land(table: str, run_id: str | None = None) -> None:
     s3 = S3Hook(aws_conn_id=settings.aws_conn_id).get_conn()
     with _explained(), closing(_connect(settings)) as connection:
         landed = land_files(table, settings, s3, Warehouse(connection, settings.landing_schema, run_id or ""))
-    if landed is None:
+    if landed.ignored_count:
+        # Not the task's result: a task that is skipped has none.
+        ti.xcom_push(key=_IGNORED, value={"count": landed.ignored_count, "keys": list(landed.ignored)})
+    if landed.rows is None:
         raise AirflowSkipException(f"nothing new for {table}")
 
 
@@ -142,15 +146,18 @@ def figures(run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> d
     settings = _settings_with_buckets()
     names = {"schema": settings.landing_schema, "marts": settings.schema}
     started, finished = dag_run.start_date.astimezone(UTC), datetime.now(UTC)
+    ignored_count, ignored_keys = _ignored(ti)
     with _explained(), closing(_connect(settings)) as connection, connection.cursor() as cursor:
         cursor.execute(render("run_figures", run_id="%s", **names), [_recorded(run_id)] * 3)
         counts = dict(zip(_COUNTS, map(int, cursor.fetchone()), strict=True))
         done = requests.carried_out(cursor, settings.landing_schema, settings.schema, _recorded(run_id))
-        result = {**counts, "seconds": round((finished - started).total_seconds(), 1)}
+        seconds = round((finished - started).total_seconds(), 1)
+        result = {**counts, "objects_ignored": ignored_count, "seconds": seconds}
         row = {
             "run_id": run_id,
             "started_at": started.replace(tzinfo=None),
             "finished_at": finished.replace(tzinfo=None),
+            "ignored_keys": "\n".join(ignored_keys),
             **result,
         }
         values = ", ".join(["%s"] * len(row))
@@ -164,7 +171,11 @@ def figures(run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> d
     log.info("kpi_pipeline: %s", ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in result.items()))
     for sentence in done:
         log.info("kpi_pipeline: %s", sentence)
-    alerts.report_success(settings, dag_run, result, _warnings(ti), done)
+    warnings = _warnings(ti)
+    if ignored_count:
+        keys = ", ".join(ignored_keys) + (", ..." if ignored_count > len(ignored_keys) else "")
+        warnings.append(f"objects of the bucket that look like data and were ignored, {ignored_count:,}: {keys}")
+    alerts.report_success(settings, dag_run, result, warnings, done)
     return result
 
 
@@ -187,6 +198,13 @@ def _warnings(instance: Any) -> list[str]:
     builds = sorted(name for name in instance.task.dag.task_ids if name.startswith("transform."))
     kept = instance.xcom_pull(task_ids=builds, key="warnings") or []
     return [warning for warnings in kept if warnings for warning in warnings]
+
+
+def _ignored(instance: Any) -> tuple[int, list[str]]:
+    """How many objects look like data and are no file of any table, and the keys of the first of them."""
+    lands = [name for name in instance.task.dag.task_ids if name.startswith("land.")]
+    found = [item for item in instance.xcom_pull(task_ids=lands, key=_IGNORED) or [] if item]
+    return sum(item["count"] for item in found), [key for item in found for key in item["keys"]]
 
 
 def _recorded(run_id: str) -> str:

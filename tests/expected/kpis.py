@@ -53,7 +53,10 @@ TOP_ARTISTS = 10
 EARLIEST = datetime(2000, 1, 1)
 
 # The contract's own pattern; used with fullmatch, since Python's `$` would let a final line feed through.
-LISTEN_TIME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?$")
+LISTEN_TIME = re.compile(
+    r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:[.]([0-9]{1,6}))?"
+    r"(?:Z|([+-])(0[0-9]|1[0-4])(?::?([0-5][0-9]))?)?$"
+)
 
 
 class Reason(StrEnum):
@@ -197,17 +200,23 @@ def _judge(row: Mapping[str, str], loaded_at: datetime) -> tuple[str, str, datet
         return Reason.TRACK_ID_MISSING
     if written is None:
         return Reason.LISTEN_TIME_MISSING
-    if not LISTEN_TIME.fullmatch(written):
+    found = LISTEN_TIME.fullmatch(written)
+    if not found:
         return Reason.NOT_A_TIME
-    day, clock, fraction = written[:10], written[11:19], written[20:]
+    day, clock, fraction, sign, hours, minutes = found.groups()
     try:
         listen_time = datetime(
             *(int(part) for part in day.split("-")),
             *(int(part) for part in clock.split(":")),
-            microsecond=int(fraction.ljust(6, "0")),
+            microsecond=int((fraction or "").ljust(6, "0")),
         )
     except ValueError:
         return Reason.NOT_A_DATE
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    try:
+        listen_time += offset if sign == "-" else -offset
+    except OverflowError:
+        return Reason.TOO_EARLY if sign == "+" else Reason.IN_THE_FUTURE
     if listen_time < EARLIEST:
         return Reason.TOO_EARLY
     if listen_time > loaded_at + timedelta(days=1):
@@ -247,7 +256,7 @@ def _song(track_id: str, row: Mapping[str, str]) -> Song:
     """
     names = (text(name) for name in row["artists"].split(";"))
     return Song(
-        id=integer(row["id"]),
+        id=integer(row.get("id")),
         track_id=track_id,
         track_name=text(row["track_name"]),
         track_genre=text(row["track_genre"]),

@@ -14,10 +14,10 @@ Source = Path | bytes
 
 STREAM_COLUMNS = ("user_id", "track_id", "listen_time")
 USER_COLUMNS = ("user_id", "user_name", "user_age", "user_country", "created_at")
-SONGS_REQUIRED = ("id", "track_id", "artists", "track_name", "popularity", "duration_ms", "track_genre")
+SONGS_REQUIRED = ("track_id", "artists", "track_name", "popularity", "duration_ms", "track_genre")
 # fmt: off
 SONG_COLUMNS = (
-    *SONGS_REQUIRED, "album_name", "explicit", "danceability", "energy", "key", "loudness", "mode", "speechiness",
+    "id", *SONGS_REQUIRED, "album_name", "explicit", "danceability", "energy", "key", "loudness", "mode", "speechiness",
     "acousticness", "instrumentalness", "liveness", "valence", "tempo", "time_signature",
 )
 # fmt: on
@@ -26,7 +26,7 @@ USERS_REQUIRED = ("user_id", "user_country")
 LONGEST_VARCHAR = 65_535  # bytes: no Redshift column takes more, whatever the landing table declares
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-INTEGER = re.compile(r"[+-]?[0-9]+")
+INTEGER = re.compile(r"([+-]?[0-9]+)([.]0+)?")
 
 
 class RefusedFile(ValueError):
@@ -41,14 +41,14 @@ def read_rows(
     'Columns may come in any order. A file without a required column, or with a column that the landing table does not
     know, is refused by name before anything of it is loaded.'
     Contract silent on a column named twice (the file is refused: COPY can't be given such a list), on broken quoting
-    and on an empty line (each is a refused line: neither has the header's number of fields).
+    (a refused line). A blank line is no line.
     """
     name = source.name if isinstance(source, Path) else "(bytes)"
     raw = source.read_bytes() if isinstance(source, Path) else source
     # Bytes that are no UTF-8 become lone surrogates, which can't be encoded again: so the rows around stay readable.
     reader = csv.reader(io.StringIO(raw.decode("utf-8", "surrogateescape"), newline=""), strict=True)
     try:
-        header = next(reader, [])
+        header = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
         raise RefusedFile(f"{name}: unreadable header: {error}") from error
     missing = [column for column in required if column not in header]
@@ -64,6 +64,8 @@ def read_rows(
             return
         except csv.Error:
             yield None
+            continue
+        if not fields:  # a blank line
             continue
         if len(fields) == len(header) and all(map(_loadable, fields, limits)):
             yield dict(zip(header, fields, strict=True))
@@ -87,9 +89,10 @@ def text(value: str | None) -> str | None:
 def integer(value: str | None, lowest: int | None = None, highest: int | None = None) -> int | None:
     """An integer within bounds that are part of it, or null."""
     digits = text(value)
-    if digits is None or not INTEGER.fullmatch(digits):
+    found = INTEGER.fullmatch(digits or "")
+    if not found:
         return None
-    number = int(digits)
+    number = int(found[1])
     if (lowest is not None and number < lowest) or (highest is not None and number > highest):
         return None
     return number

@@ -56,8 +56,8 @@ def test_forms_of_one_instant_are_one_listen(forms: list[str], instant: datetime
         ("u1,a,   ", Reason.LISTEN_TIME_MISSING),
         ("u1,a,2024-06-25", Reason.NOT_A_TIME),
         ("u1,a,1719316800", Reason.NOT_A_TIME),
-        ("u1,a,2024-06-25 12:00:00Z", Reason.NOT_A_TIME),
-        ("u1,a,2024-06-25 12:00:00+00:00", Reason.NOT_A_TIME),
+        ("u1,a,2024-06-25 12:00:00 UTC", Reason.NOT_A_TIME),
+        ("u1,a,2024-06-25 12:00:00 +00:00", Reason.NOT_A_TIME),
         ("u1,a,2024-06-25  12:00:00", Reason.NOT_A_TIME),
         ("u1,a,2024-06-25t12:00:00", Reason.NOT_A_TIME),
         ("u1,a,2024-06-25 24:00:00", Reason.NOT_A_TIME),
@@ -97,12 +97,12 @@ def test_only_blanks_are_trimmed() -> None:
 
 def test_lines_that_copy_refuses_are_no_rows() -> None:
     good = b"u1,a,2024-06-25 12:00:00\r\n"
-    refused = [b"u1,a\n", b"u1,a,2024-06-25 12:00:00,\n", b"\n", b"u\xff,a,2024-06-25 12:00:00\n"]
+    refused = [b"u1,a\n", b"u1,a,2024-06-25 12:00:00,\n", b"u\xff,a,2024-06-25 12:00:00\n"]
     refused += [b"u\xed\xa0\x80,a,2024-06-25 12:00:00\n", b'"u"1,a,2024-06-25 12:00:00\n']
     refused += ["ééé,a,2024-06-25 12:00:00\n".encode(), b'"unclosed,a\n,2024']
     raw = b"user_id,track_id,listen_time\n" + good.join([b"", *refused])
     (counts,) = classify([Batch(LOADED_AT, [raw])], max_bytes={"user_id": 5}).batches
-    assert (counts.landed, counts.listens, counts.duplicates, counts.refused) == (8, 1, 7, 8)
+    assert (counts.landed, counts.listens, counts.duplicates, counts.refused) == (7, 1, 6, 7)
     assert len(listens_of("é" * 32_767 + ",a,2024-06-25 12:00:00")) == 1
     assert len(listens_of("é" * 32_768 + ",a,2024-06-25 12:00:00")) == 0, "65,536 bytes"
 
@@ -137,7 +137,8 @@ def test_files_with_a_wrong_header_are_refused(header: str) -> None:
         ([("10", "jazz"), ("9", "pop")], "pop"),  # as integers: as texts 10 comes first
         ([("2", "jazz"), (" +1 ", "pop"), ("03", "rock")], "pop"),
         ([("-1", "pop"), ("0", "jazz")], "pop"),
-        ([("1.0", "jazz"), ("x", "jazz"), ("", "jazz"), ("99999999999999999999", "pop")], "pop"),
+        ([("1.5", "jazz"), ("x", "jazz"), ("", "jazz"), ("99999999999999999999", "pop")], "pop"),
+        ([("10.0", "jazz"), ("9.00", "pop")], "pop"),
         ([("x", "rock"), ("", "pop"), ("1e1", " jazz ")], "jazz"),
         ([("x", "éa"), ("y", "zz"), ("z", "Zz")], "Zz"),  # by bytes
         ([("7", "pop"), ("7", "jazz")], "jazz"),
@@ -180,7 +181,7 @@ def test_the_values_of_a_song() -> None:
         "a": ('A "quoted", name', 100, 1, ("Ann", "Bob", "ann")),
         "b": (None, None, None, ()),
         "c": (None, None, None, ()),
-        "d": ("n", None, None, ("Terra",)),
+        "d": ("n", 50, 1000, ("Terra",)),
         "e": ("n", 0, None, ("Ann",)),
     }
     assert (songs.refused, songs.artists("a"), songs.artists("gone")) == (1, ("Ann", "Bob", "ann"), ())

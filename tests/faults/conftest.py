@@ -39,6 +39,15 @@ def faulty(stack: Stack, redshift_proxy: RedshiftProxy, s3_proxy: S3Proxy) -> It
     s3_proxy.calm()
 
 
+@pytest.fixture
+def views_without_etags(stack: Stack) -> Iterator[None]:
+    """Redshift does not name the ETag of what COPY read, so that S3 is asked."""
+    file = stack.state / "redshift" / "load_log" / "quirks.json"
+    file.write_text('{"no_etags": true}')
+    yield
+    file.unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="module")
 def landing_tables(stack: Stack) -> Pipeline:
     """Landing tables in an otherwise empty warehouse."""

@@ -17,7 +17,7 @@ import redshift_connector
 import sqlparse
 from kpi_pipeline import requests
 from kpi_pipeline import settings as pipeline_settings
-from kpi_pipeline.landing import land
+from kpi_pipeline.landing import Landing, land
 from kpi_pipeline.landing.warehouse import Warehouse
 from kpi_pipeline.sql import render
 
@@ -111,6 +111,10 @@ class Pipeline:
     # -- the tasks --------------------------------------------------------------------------------------------------
 
     def land(self, table: str = "streams", run_id: str = "test", **variables: str) -> int | None:
+        """Land a table's new files; returns the rows."""
+        return self.landing(table, run_id, **variables).rows
+
+    def landing(self, table: str = "streams", run_id: str = "test", **variables: str) -> Landing:
         """Land a table's new files, over a connection of its own."""
         with closing(connect(self.env)) as connection:
             return land(table, self.settings(**variables), self.s3, Warehouse(connection, "landing", run_id))

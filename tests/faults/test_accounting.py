@@ -6,9 +6,10 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from kpi_pipeline.landing import land
-from kpi_pipeline.landing.errors import LandingError
-from kpi_pipeline.landing.warehouse import LoadedFile, Warehouse
+from kpi_pipeline.landing import land, warehouse
+from kpi_pipeline.landing.accounts import LoadedFile
+from kpi_pipeline.landing.errors import LandingError, TransientLandingError
+from kpi_pipeline.landing.warehouse import Warehouse
 
 from tests.faults.in_process import Pipeline, connect
 from tests.faults.redshift_proxy import RedshiftProxy
@@ -74,11 +75,12 @@ def test_one_row_of_each_file(
 
 @pytest.mark.parametrize("lines", [COUNTED, NOT_COUNTED], ids=["header counted", "header not counted"])
 def test_a_refused_line_that_is_not_reported(
-    landing: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, lines: str
+    landing: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, lines: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(landing, ONE_FILE)
     redshift_proxy.rewrite(NOT_COUNTED, lines)
-    redshift_proxy.rewrite("from sys_load_error_detail\nwhere ", "from sys_load_error_detail\nwhere false and ")
+    redshift_proxy.rewrite("from sys_load_error_detail\n    where", "from sys_load_error_detail\n    where false and")
+    monkeypatch.setattr(warehouse, "VIEWS_LAG_SECONDS", 1.0)
     with pytest.raises(LandingError) as refusal:
         faulty.land()
     assert_rolled_back(landing, str(refusal.value))
@@ -111,3 +113,29 @@ def test_a_row_that_copy_reports_and_the_table_lacks(landing: Pipeline, table: s
     assert_rolled_back(landing, str(refusal.value))
     assert landing.one(f"select count(*) from landing.{table}") == 0
     assert landing.land(table) == 2
+
+
+def test_a_copy_that_gives_up_names_its_file_and_lets_the_others_in(
+    landing: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy
+) -> None:
+    put(landing, {"streams1.csv": 3, "streams2.csv": 5})
+    landing.put("streams3.csv", HEADER + "bad\n" * 20)
+    redshift_proxy.rewrite("maxerror 100000", "maxerror 15")
+    with pytest.raises(LandingError, match=r"streams3\.csv: 15 lines can't be loaded"):
+        faulty.land()
+    assert landing.query("select count(*), sum(landed_count) from landing.loaded_files") == [(2, 8)]
+    assert landing.query(
+        "select count(*), count(distinct raw_line) from landing.refused_lines where is_rolled_back"
+    ) == [(15, 1)]
+
+
+def test_a_copy_that_gives_up_and_is_not_shown_is_tried_again_later(
+    landing: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warehouse, "VIEWS_LAG_SECONDS", 1.0)
+    landing.put("streams3.csv", HEADER + "bad\n" * 20)
+    redshift_proxy.rewrite("maxerror 100000", "maxerror 15")
+    redshift_proxy.rewrite("from sys_load_error_detail\nwhere", "from sys_load_error_detail\nwhere false and")
+    with pytest.raises(TransientLandingError, match="its system views do not show them"):
+        faulty.land()
+    assert landing.one("select count(*) from landing.refused_lines") == 0

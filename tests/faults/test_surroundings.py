@@ -11,6 +11,8 @@ from tests.faults.in_process import Pipeline, environment
 from tests.faults.redshift_proxy import At, RedshiftProxy, text
 from tests.faults.s3_proxy import CUT, SILENT, TRUNCATED, S3Proxy
 
+pytestmark = pytest.mark.usefixtures("views_without_etags")
+
 HEADER = "user_id,track_id,listen_time\n"
 ROWS = "".join(f"u{n},t1,2024-06-25 10:00:00\n" for n in range(50))
 S3_REQUESTS = {

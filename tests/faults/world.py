@@ -13,7 +13,7 @@ from tests.pipeline.warehouse import KPIS, WIDTHS
 
 FIRST_DAY = datetime(2024, 6, 24)
 GENRES = ("pop", "rock", "jazz", "")
-BAD_LINES = ("only,two", "u1,t1,2024-06-24 10:00:00,more", "")
+BAD_LINES = ("only,two", "u1,t1,2024-06-24 10:00:00,more", "u1")
 REJECTS = (",t1,2024-06-24 10:00:00", "u1,,2024-06-24 10:00:00", "u1,t1,2024-02-30 10:00:00", "u1,t1,yesterday")
 HEADER = "user_id,track_id,listen_time"
 

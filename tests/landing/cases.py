@@ -80,7 +80,25 @@ FILES = [
     Case("a column with no name", "user_id,track_id,listen_time,\n", RefusedFile("has the column ''")),
     Case("a repeated column", "user_id,user_id,track_id,listen_time\n", RefusedFile("repeats the column 'user_id'")),
     Case("a differently cased column", "User_ID,track_id,listen_time\n", RefusedFile("has the column 'User_ID'")),
-    Case("blanks around a column's name", "user_id, track_id,listen_time\n", RefusedFile("has the column ' track_id'")),
+    Case("blanks around the columns' names", "user_id, track_id , listen_time\n" + GOOD, Landed(1)),
+    Case("blanks, tabs and quotes around names", '"user_id ",\ttrack_id, "listen_time" \n' + GOOD, Landed(1)),
+    Case(
+        "names that are equal once trimmed",
+        "user_id,user_id ,track_id,listen_time\n",
+        RefusedFile("repeats the column"),
+    ),
+    Case("BOM before a quoted name", b'\xef\xbb\xbf"user_id",track_id,listen_time\n' + GOOD.encode(), Landed(1)),
+    Case("two BOMs", b"\xef\xbb\xbf" * 2 + (HEADER + GOOD).encode(), Landed(1)),
+    Case(
+        "pandas' index", "," + HEADER + "0," + GOOD, RefusedFile("a column without a name (line 1), which is the index")
+    ),
+    Case("pandas' index, quoted", '"",' + HEADER + "0," + GOOD, RefusedFile("which is the index of a pandas table")),
+    Case("pandas' index, read again", "Unnamed: 0," + HEADER, RefusedFile("a column named 'Unnamed: 0' (line 1)")),
+    Case("blank lines at the end", HEADER + LINES + "\n\n\n", Landed(GOOD_ROWS)),
+    Case("blank lines inside", HEADER + "\n" + LINES + "\n\n" + GOOD, Landed(GOOD_ROWS + 1)),
+    Case("blank lines with CRLF", (HEADER + "\n" + LINES + "\n").replace("\n", "\r\n"), Landed(GOOD_ROWS)),
+    Case("blank lines and a refused one", HEADER + "\n" + GOOD + "bad\n\n", Landed(1, refused=(4,))),
+    Case("nothing but blank lines", HEADER + "\n\n\n", Landed(0)),
     Case("reordered columns", "listen_time,user_id,track_id\n2024-06-25 10:00:00,u1,t1\n", Landed(1)),
     Case("quoted names of columns", '"user_id","track_id","listen_time"\n' + GOOD, Landed(1)),
     Case("an open quote in the header", '"user_id,track_id,listen_time\n' + GOOD, RefusedFile("header that is no CSV")),
@@ -119,7 +137,6 @@ REFUSED_LINES = [
     refused_line("too few fields", "u1,t1", "Delimiter not found"),
     refused_line("too many fields", "u1,t1,2024-06-25 10:00:00,more", "Extra column(s) found"),
     refused_line("decimal comma in a fraction", "u1,t1,2024-06-25 10:00:00,5", "Extra column(s) found"),
-    refused_line("an empty line", "", "Delimiter not found"),
     refused_line("a field of 70 KB", f"{'u' * 70_000},t1,2024-06-25 10:00:00", "String length exceeds DDL length"),
     refused_line("a field of 257 bytes", f"{'u' * 257},t1,2024-06-25 10:00:00", "String length exceeds DDL length"),
     refused_line("86 characters of 3 bytes", f"{'語' * 86},t1,2024-06-25 10:00:00", "String length exceeds DDL length"),
@@ -148,7 +165,8 @@ ROWS = [
     row("an empty user_id", ",t1,2024-06-25 10:00:00", "missing user_id"),
     row("a quoted empty user_id", '"",t1,2024-06-25 10:00:00', "missing user_id"),
     row("a blank track_id", "u1,  ,2024-06-25 10:00:00", "missing track_id"),
-    row("COPY's own null", "u1,\\N,2024-06-25 10:00:00", "missing track_id"),
+    row("COPY's own null is an id", "u1,\\N,2024-06-25 10:00:00"),
+    row("COPY's own null in quotes is an id", '"\\N",t1,2024-06-25 10:00:00'),
     row("an empty time", "u1,t1,", "missing listen_time"),
     row("a blank time", "u1,t1,   ", "missing listen_time"),
     row("nothing at all", ",,", "missing user_id"),
@@ -160,8 +178,18 @@ TIMES = [
     time("six decimals", "2024-06-25 10:00:00.123456"),
     time("seven decimals", "2024-06-25 10:00:00.1234567", MALFORMED),
     time("a point and no decimals", "2024-06-25 10:00:00.", MALFORMED),
-    time("Z", "2024-06-25T10:00:00Z", MALFORMED),
-    time("an offset", "2024-06-25 10:00:00+02:00", MALFORMED),
+    time("Z", "2024-06-25T10:00:00Z"),
+    time("an offset", "2024-06-25 10:00:00+02:00"),
+    time("an offset without a colon", "2024-06-25T23:30:00-0230"),
+    time("an offset of hours", "2024-06-25T23:30:00+14"),
+    time("decimals and an offset", "2024-06-25T23:30:00.123456+14:59"),
+    time("an offset of 15 hours", "2024-06-25T23:30:00+15:00", MALFORMED),
+    time("an offset of 60 minutes", "2024-06-25T23:30:00+01:60", MALFORMED),
+    time("a blank before an offset", "2024-06-25 10:00:00 +02:00", MALFORMED),
+    time("lower-case z", "2024-06-25T10:00:00z", MALFORMED),
+    time("2000 in local time alone", "2000-01-01 01:00:00+02:00", EARLY),
+    time("2000 in UTC alone", "1999-12-31 23:00:00-02:00"),
+    time("29 February of another year, with Z", "2023-02-29T00:00:00Z", IMPOSSIBLE),
     time("a zone's name", "2024-06-25 10:00:00 UTC", MALFORMED),
     time("epoch seconds", "1719309600", MALFORMED),
     time("epoch milliseconds", "1719309600000", MALFORMED),
@@ -208,7 +236,59 @@ KEYS = [
     named("beside the folder", "streams7.csv"),
     Case("key: a directory marker", "", Ignored(), "streams/"),
     Case("key: another ending", HEADER + GOOD, Ignored(), "streams/a.csv.bak"),
-    Case("key: an ending in capitals", HEADER + GOOD, Ignored(), "streams/A.CSV"),
+    named("an ending in capitals", "streams/A.CSV"),
+    named("everything in capitals", "STREAMS1.CSV"),
+    named("mixed case", "Streams/2024/x.Csv"),
+    Case("key: a word before streams", HEADER + GOOD, Ignored(), "upstreams.csv"),
 ]
 
-CASES = [*FILES, *REFUSED_LINES, *ROWS, *TIMES, *KEYS]
+
+def packed(name: str, body: bytes, expected: Landed | RefusedFile, key: str = "streams/a.csv.gz") -> Case:
+    return Case(f"gzip: {name}", body, expected, key)
+
+
+def gz(text: str) -> bytes:
+    return gzip.compress(text.encode(), mtime=0)
+
+
+_RANDOM = "".join(f"u{n * 7919 % 1_000_003},t{n * 104_729 % 999_983},2024-06-25 10:00:00\n" for n in range(40_000))
+
+GZIP = [
+    packed("one member", gz(HEADER + LINES), Landed(GOOD_ROWS)),
+    packed("several members", gz(HEADER) + gz(LINES) + gz(GOOD), Landed(GOOD_ROWS + 1)),
+    packed(
+        "members that break a line",
+        gz("user_") + gz("id,track_id,listen_time\nu1,t") + gz("1,2024-06-25 10:00:00\n"),
+        Landed(1),
+    ),
+    packed("an empty member first", gz("") + gz(HEADER + GOOD), Landed(1)),
+    packed("endings in capitals", gz(HEADER + GOOD), Landed(1), "STREAMS/x.csv.GZ"),
+    packed("beside the folder", gz(HEADER + GOOD), Landed(1), "streams7.CSV.gz"),
+    packed("header only", gz(HEADER), Landed(0)),
+    packed(
+        "BOM, blanks and CRLF", gz("\ufeffuser_id, track_id,listen_time\r\n" + GOOD.replace("\n", "\r\n")), Landed(1)
+    ),
+    packed("a refused line", gz(HEADER + LINES + "bad\n" + GOOD), Landed(GOOD_ROWS + 1, refused=(GOOD_ROWS + 2,))),
+    packed(
+        "a refused line in a second member",
+        gz(HEADER + LINES) + gz("b\ud7a3d\n" + GOOD),
+        Landed(GOOD_ROWS + 1, refused=(22,)),
+    ),
+    packed("nothing inside", gz(""), RefusedFile("is empty")),
+    packed("an empty object", b"", RefusedFile("is empty")),
+    packed("plain text under .gz", (HEADER + GOOD).encode(), RefusedFile("is no gzip file, as its name says it is")),
+    packed("a zip archive", b"PK\x03\x04\x14\x00" + bytes(30), RefusedFile("is no gzip file")),
+    packed("cut off in its header", gz(HEADER + GOOD)[:5], RefusedFile("breaks off")),
+    packed("cut off", gz(HEADER + _RANDOM)[:-100_000], RefusedFile("is a gzip file that breaks off")),
+    packed("cut off before its sum", gz(HEADER + GOOD)[:-4], RefusedFile("is a gzip file that breaks off")),
+    packed(
+        "corrupt inside",
+        gz(HEADER + _RANDOM)[:200_000] + b"x" * 50 + gz(HEADER + _RANDOM)[200_050:],
+        RefusedFile("is corrupt"),
+    ),
+    packed("a wrong sum", gz(HEADER + GOOD)[:-8] + bytes(8), RefusedFile("is corrupt inside")),
+    packed("a missing column", gz("user_id,track_id\n"), RefusedFile("lacks the column 'listen_time' in its header")),
+    packed("compressed twice", gzip.compress(gz(HEADER + GOOD)), RefusedFile("is no UTF-8 text")),
+]
+
+CASES = [*FILES, *GZIP, *REFUSED_LINES, *ROWS, *TIMES, *KEYS]

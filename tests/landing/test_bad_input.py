@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from kpi_pipeline.landing.errors import LandingError
@@ -43,6 +46,7 @@ def test_outcome(pipeline: Pipeline, case: Case) -> None:
     assert tuple(line[0] for line in lines) == expected.refused
     assert_accounts(pipeline, case, expected)
     content = case.body.encode() if isinstance(case.body, str) else case.body
+    content = gzip.decompress(content) if case.key.lower().endswith(".gz") else content
     for number, reason, raw_line, key in lines:
         original = content.split(b"\n")[number - 1]
         assert raw_line == original[:16_000].decode(errors="backslashreplace").replace("\0", "\\x00")
@@ -93,14 +97,95 @@ def test_one_percent_of_a_large_file_let_the_rest_in_and_more_do_not(pipeline: P
     assert kept == [(False, 20), (True, 21)]
 
 
-def test_one_bad_file_keeps_the_others_of_its_load_out_and_each_is_named(pipeline: Pipeline, caplog) -> None:
-    pipeline.put("streams1.csv", HEADER + GOOD)
-    pipeline.put("streams2.csv", "")
-    pipeline.put("streams3.csv", "x\n")
-    with pytest.raises(LandingError, match=r"streams2\.csv is empty.*1 more files are refused"):
+def put_five_of_which_one_is_good(pipeline: Pipeline) -> None:
+    pipeline.put("streams1.csv", "")
+    pipeline.put("streams2.csv", "x\n")
+    pipeline.put("streams3.csv", HEADER + GOOD)
+    pipeline.put("streams4.csv", HEADER + GOOD + "bad\n" * 20)
+    pipeline.put("streams5.csv.gz", gzip.compress((HEADER + GOOD).encode())[:-4])
+
+
+@pytest.mark.parametrize("limit", ["0", "1", "2"])
+def test_refused_files_keep_no_other_out_and_each_is_named(pipeline: Pipeline, limit: str) -> None:
+    put_five_of_which_one_is_good(pipeline)
+    with pytest.raises(LandingError) as refusal:
+        pipeline.land(KPI_MAX_FILES_PER_LOAD=limit)
+    sentence = str(refusal.value)
+    assert "4 streams files are refused, and the other 1 landed: " in sentence
+    for number, words in (
+        (1, "is empty"),
+        (2, "has the column 'x'"),
+        (4, ": 20 of 21 lines"),
+        (5, "is a gzip file that breaks off"),
+    ):
+        assert re.search(rf"s3://kpi-raw/{pipeline.prefix}streams{number}\.csv[.gz]* ?{words}", sentence), sentence
+    assert pipeline.one("select count(*) from landing.streams") == 1
+    assert pipeline.query("select key, landed_count from landing.loaded_files") == [
+        (f"{pipeline.prefix}streams3.csv", 1)
+    ]
+    with pytest.raises(LandingError, match="4 streams files are refused, and no other file was new"):
         pipeline.land()
-    assert "streams3.csv" in caplog.text
-    assert pipeline.one("select count(*) from landing.streams") == 0
+
+
+def test_refused_files_move_to_the_quarantine_if_a_setting_says_so(pipeline: Pipeline) -> None:
+    put_five_of_which_one_is_good(pipeline)
+    place = f"{pipeline.prefix}quarantine"
+    with pytest.raises(LandingError, match=rf"Moved to s3://kpi-raw/{place}/streams1\.csv"):
+        pipeline.land(KPI_QUARANTINE_PREFIX=place)
+    objects = pipeline.s3.list_objects_v2(Bucket="kpi-raw", Prefix=pipeline.prefix)["Contents"]
+    assert [entry["Key"].removeprefix(pipeline.prefix) for entry in objects] == [
+        *(f"quarantine/streams{number}.csv" for number in (1, 2, 4)),
+        "quarantine/streams5.csv.gz",
+        "streams3.csv",
+    ]
+    landing = pipeline.landing(KPI_QUARANTINE_PREFIX=place)
+    assert (landing.rows, landing.ignored_count) == (None, 0)
+
+
+def test_objects_that_look_like_data_are_told(pipeline: Pipeline) -> None:
+    looks = [
+        "streams/b.zip",
+        "streams2.tsv",
+        "users.parquet",
+        "x/songs",
+        "Data.JSON",
+        "streams/a.csv.bak",
+        "a/b.csv.gz",
+    ]
+    for key in (*looks, "streams.csv", "songs.csv", "readme.md", "streams/", "x/y.csv"):
+        pipeline.put(key, "" if key.endswith("/") else HEADER + GOOD)
+    landing = pipeline.landing()
+    assert landing.rows == 1
+    assert sorted(landing.ignored) == sorted(pipeline.prefix + key for key in looks)
+    assert landing.ignored_count == len(looks)
+
+
+def test_one_line_of_100_mb_beside_a_refused_line(pipeline: Pipeline, tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.write((HEADER + GOOD + "bad\n").encode())
+        for _ in range(100):
+            file.write(b"x" * 1_000_000)
+        file.write(f"\n{GOOD}".encode())
+    pipeline.s3.upload_file(str(tmp_path / "large"), "kpi-raw", f"{pipeline.prefix}streams.csv")
+    assert pipeline.land() == 2
+    lines = pipeline.query("select line_number, len(raw_line) from landing.refused_lines order by 1")
+    assert lines == [(3, 3), (4, 16_000)]
+
+
+@pytest.mark.parametrize("order", [("songs.csv", "songs.csv.gz"), ("songs.csv.gz", "Songs.CSV")])
+def test_of_two_files_of_a_snapshot_the_newest_one_counts(pipeline: Pipeline, order: tuple[str, str]) -> None:
+    for number, key in enumerate(order):
+        body = f"{SONGS}1,t1,A,Name {number},50,1000,pop\n".encode()
+        pipeline.put(key, gzip.compress(body) if key.endswith("gz") else body)
+        assert pipeline.land("songs") == 1
+        assert pipeline.land("songs") is None
+        assert pipeline.query("select track_name from landing.songs") == [(f"Name {number}",)]
+
+
+def test_songs_without_an_id_land(pipeline: Pipeline) -> None:
+    pipeline.put("songs.csv", SONGS.removeprefix("id,") + "t1,A;B,N,60.0,200000.0,pop\n")
+    assert pipeline.land("songs") == 1
+    assert pipeline.query("select song_id, popularity, duration_ms from analytics.stg_songs") == [(None, 60, 200000)]
 
 
 SONGS = "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n"
@@ -111,7 +196,9 @@ SONGS = "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n"
     [
         ("plain", "50,180000", 50, 180000),
         ("thousands separators", '"1,000","180,000"', None, None),
-        ("decimals", "50.5,180000.0", None, None),
+        ("decimals", "50.5,180000.5", None, None),
+        ("zeros behind a point", "60.0,200000.00", 60, 200000),
+        ("a point alone", "60.,200000.", None, None),
         ("an exponent", "5e1,1e5", None, None),
         ("negative", "-1,-180000", None, None),
         ("out of range", "101,0", None, None),

@@ -80,4 +80,5 @@ def test_a_whole_listing_whose_files_were_refused_is_not_taken_for_done(pipeline
     with pytest.raises(LandingError):
         pipeline.land(**WINDOW)
     put(pipeline, "streams/2024-06-23/bad.csv", 2)
-    assert pipeline.land(**WINDOW) == 2
+    assert pipeline.land(**WINDOW) == 1
+    assert landed_keys(pipeline) == ["streams/2024-06-23/bad.csv", "streams/2024-06-24/a.csv"]

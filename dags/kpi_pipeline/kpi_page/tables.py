@@ -158,6 +158,7 @@ def _runs(data: PageData) -> Table:
         "duplicates": "Duplicates",
         "rejects": "Rejects",
         "lines_refused": "Lines refused",
+        "objects_ignored": "Objects ignored",
         "days_rebuilt": "Days rebuilt",
         "seconds": "Seconds",
     }

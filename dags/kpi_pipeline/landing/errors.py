@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import redshift_connector
@@ -34,10 +35,26 @@ _LASTING = (
     ("access denied", "let the role of KPI_COPY_IAM_ROLE read the raw and the artifact bucket"),
     ("permission denied", "grant the user of the Airflow connection what the message names"),
     ("must be owner", "grant the user of the Airflow connection what the message names"),
-    ("does not exist", "run the task prepare, which makes the landing tables"),
 )
+# Of what does not exist, by the first word of the message that says what it is.
+_ABSENT = {
+    "database": "check the database of the Airflow connection",
+    "user": "check the user of the Airflow connection, and that deploy/sql/bootstrap.sql was sent",
+    "role": "send deploy/sql/bootstrap.sql, which makes the roles, or check KPI_ANALYST_ROLE",
+    "group": "send deploy/sql/bootstrap.sql, which makes whom rights are granted to",
+    "function": "correct the SQL that calls it: Redshift has no such function for these types",
+    "column": "correct the SQL that names it, or bring the table to this version of the pipeline",
+    "schema": "check KPI_LANDING_SCHEMA and KPI_SCHEMA, or run the task prepare, which makes the landing tables",
+    "relation": "run the task prepare, which makes the landing tables, or build the model that is missing",
+    "table": "run the task prepare, which makes the landing tables, or build the model that is missing",
+    "view": "build the model that is missing",
+}
+_NAMED = re.compile(r'"[^"]*"')
+_KIND = re.compile(rf"\b({'|'.join(_ABSENT)})\b")
 # These look like one of the above and go away by themselves: an object that was deleted since it was listed.
 _PASSING = ("error nosuchkey", "status 404", "specified key does not exist")
+# Errors of concurrency, by Redshift's number: a relation was dropped, or changed, by another transaction meanwhile.
+_PASSING_NUMBERS = re.compile(r"(^|error:?\s*)(1018|1023)\b")
 _WAIT = "the next try starts anew, and if none succeeds, look at the warehouse's status and at what else runs there"
 
 _BUCKET_CODES = ("NoSuchBucket",)
@@ -55,9 +72,13 @@ def is_lasting(text: str) -> bool:
 def _remedy(text: str) -> str | None:
     """Return what to do about an error that lasts; None for one that may pass."""
     words = text.lower()
-    if any(passing in words for passing in _PASSING):
+    if any(passing in words for passing in _PASSING) or _PASSING_NUMBERS.search(words):
         return None
-    return next((remedy for lasting, remedy in _LASTING if lasting in words), None)
+    remedy = next((remedy for lasting, remedy in _LASTING if lasting in words), None)
+    if remedy is None and ("does not exist" in words or "nonexistent" in words):
+        kind = _KIND.search(_NAMED.sub("", words))
+        return _ABSENT[kind[1]] if kind else "make what the message names, or correct what names it"
+    return remedy
 
 
 def explain(error: Exception) -> LandingError | TransientLandingError:

@@ -2,54 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import redshift_connector
 
+from kpi_pipeline.landing.accounts import LoadedFile, Refusal
 from kpi_pipeline.landing.errors import WAREHOUSE_ERRORS, LandingError, TransientLandingError
-from kpi_pipeline.landing.files import File, Manifest
+from kpi_pipeline.landing.files import File
+from kpi_pipeline.landing.manifests import Manifest
 from kpi_pipeline.landing.tables import Table
 from kpi_pipeline.sql import render
 
 _ROWS_AN_INSERT = 500
+VIEWS_LAG_SECONDS = 30.0
+"""How long the system views are read again: they do not use the same consistency model as tables, and may be late."""
 ALL_KEYS = ("", "\U0010ffff")
 """The lowest and the highest key: Redshift compares bytes, and so does S3 when it sorts."""
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A line that COPY could not take; the header is line 1."""
+class Versions:
+    """Versions that landed: of a snapshot the newest one, of streams all.
 
-    line_number: int
-    column_name: str
-    reason: str
-    raw_line: str = ""
+    Attributes:
+        etags: Each key and ETag.
+        checksums: By key, those that the ledger has.
+    """
 
+    etags: frozenset[tuple[str, str]]
+    checksums: Mapping[str, set[str]]
 
-@dataclass(frozen=True)
-class LoadedFile:
-    """What a COPY did with a file: the lines that it read, the header aside, and those that it refused."""
-
-    file: File
-    line_count: int
-    refusals: tuple[Refusal, ...]
-    copy_id: int
-
-    @property
-    def landed_count(self) -> int:
-        """Lines that became rows."""
-        return self.line_count - len(self.refusals)
+    def __contains__(self, file: File) -> bool:
+        """Tell whether the file's version is among them."""
+        return (file.key, file.etag) in self.etags
 
 
 class CopyFailed(Exception):
-    """COPY gave up; ``files`` have the lines that it could not take. The transaction is rolled back."""
+    """COPY gave up, because it met too many lines that it could not take; the transaction is rolled back.
 
-    def __init__(self, files: list[LoadedFile]) -> None:
+    Attributes:
+        files: The files that have such lines, with these.
+        is_of_several: Whether it loaded several files.
+    """
+
+    def __init__(self, files: list[LoadedFile], *, is_of_several: bool) -> None:
         super().__init__()
-        self.files = files
+        self.files, self.is_of_several = files, is_of_several
+
+
+class CountsDiffer(Exception):
+    """Redshift's views disagree about a COPY of several files: COPYs of one file each can tell whose rows these are.
+
+    Attributes:
+        sentence: What they say.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A COPY that went through: Redshift's number of it, its rows, and the time of its transaction."""
+
+    copy_id: int
+    landed_count: int
+    since: object
+
+    def names(self, has_etags: bool | None = None) -> dict[str, object]:
+        """Return what the queries about it are rendered with."""
+        names: dict[str, object] = {"copy_id": self.copy_id, "since": self.since}
+        return names if has_etags is None else {**names, "has_etags": has_etags}
 
 
 class Warehouse:
@@ -94,20 +123,25 @@ class Warehouse:
                 f"their time: nothing was loaded, and the next try has another time."
             )
 
-    def keep_new(self, table: Table, files: Iterable[File], keys: tuple[str, str] = ALL_KEYS) -> list[File]:
-        """Return the files that are to be loaded; the ledger is read first, then the files are met one by one.
+    def versions(self, table: Table, keys: tuple[str, str] = ALL_KEYS) -> Versions:
+        """Read from the ledger what has landed.
 
-        Of a snapshot, a version that is not its key's newest (A, B, then A again are three loads); of streams, a
-        version that never landed.
+        Of a snapshot, the newest version of all: A, then B, then A again are three loads, under one key or under two.
 
         Args:
             table: The landing table.
-            files: Its files; they may be listed while this runs.
-            keys: The lowest and the highest key that they may have: the ledger is read no further.
+            keys: The lowest and the highest key to read; a snapshot has few, and they are all read.
         """
-        query = "newest_versions" if table.is_snapshot else "loaded_versions"
-        versions = {(row[0], row[1]) for row in self._versions(query, table, keys)}
-        return [file for file in files if (file.key, file.etag) not in versions]
+        if table.is_snapshot:
+            newest = self._newest_version(table)
+            rows = [newest[:3]] if newest else []
+        else:
+            rows = self._versions("loaded_versions", table, keys)
+        checksums: dict[str, set[str]] = {}
+        for key, _, checksum in rows:
+            if checksum:
+                checksums.setdefault(key, set()).add(checksum)
+        return Versions(frozenset((row[0], row[1]) for row in rows), checksums)
 
     def is_listed_whole(self, table: Table, hours: int) -> bool:
         """Whether every object of the table was looked at within the last hours."""
@@ -121,8 +155,12 @@ class Warehouse:
 
     def count_of_newest(self, table: Table) -> int | None:
         """Return the rows that the newest version of a snapshot had, or None where none has landed."""
+        newest = self._newest_version(table)
+        return int(newest[3]) if newest else None
+
+    def _newest_version(self, table: Table) -> Any:
         rows = self._versions("newest_versions", table, ALL_KEYS)
-        return int(max(rows, key=lambda row: row[3])[2]) if rows else None
+        return max(rows, key=lambda row: row[4], default=None)
 
     def delete_rows(self, table: Table) -> None:
         """Empty a snapshot's table. TRUNCATE would commit the transaction."""
@@ -133,28 +171,24 @@ class Warehouse:
 
         Raises:
             CopyFailed: COPY gave up, because it met too many lines that it could not take.
-            LandingError: The lines that COPY read are not its rows and refused lines.
+            CountsDiffer: The rows of several files are not the lines that COPY read less those that it refused.
+            TransientLandingError: The system views still do not show all of the COPY.
         """
         role = iam_role if iam_role == "default" else f"'{iam_role}'"
         quoted = ", ".join(f'"{column}"' for column in manifest.columns)
         names = {"table": table.name, "columns": quoted, "manifest": manifest.url, "iam_role": role}
+        since = self._query("transaction_time")[0][0]
         try:
-            self._execute(render("copy_files", schema=self._schema, **names))
+            compression = "gzip" if manifest.is_gzip else ""
+            self._execute(render("copy_files", schema=self._schema, compression=compression, **names))
         except redshift_connector.ProgrammingError as error:
             if not any(view in str(error) for view in ("sys_load_error_detail", "stl_load_errors")):
                 raise
             self._connection.rollback()
-            failed_id = self._query("last_failed_copy")[0][0]
-            raise CopyFailed(self._loaded_files(manifest, int(failed_id))) from error
+            failed = self._failed_files(manifest, since)
+            raise CopyFailed(failed, is_of_several=len(manifest.files) > 1) from error
         copy_id, landed_count = map(int, self._query("last_copy")[0])
-        loaded = self._loaded_files(manifest, copy_id)
-        if sum(file.landed_count for file in loaded) != landed_count:
-            raise LandingError(
-                f"COPY {copy_id} into {table.name} read {sum(file.line_count for file in loaded)} lines, refused "
-                f"{sum(len(file.refusals) for file in loaded)} and loaded {landed_count} rows: that does not add up, "
-                f"so it was rolled back. Look at sys_load_detail and sys_load_error_detail for query {copy_id}."
-            )
-        return loaded
+        return self._accounts(table, manifest, _Copy(copy_id, landed_count, since))
 
     def check_row_count(self, table: Table, loaded: list[LoadedFile]) -> None:
         """Count what the table holds of this transaction's COPYs.
@@ -171,7 +205,7 @@ class Warehouse:
                 f"{loaded[-1].copy_id}."
             )
 
-    def record(self, table: Table, loaded: list[LoadedFile]) -> None:
+    def record(self, table: Table, loaded: list[LoadedFile], checksums: Mapping[File, str]) -> None:
         """Write the ledger and the refused lines, inside the transaction of their COPYs, which holds the lock."""
         batch_number = int(self._query("next_batch_number", table=table.name)[0][0])
         self._insert(
@@ -181,6 +215,7 @@ class Warehouse:
                     "table_name": table.name,
                     "key": file.file.key,
                     "etag": file.file.etag,
+                    "checksum": checksums.get(file.file) or None,
                     "size_bytes": file.file.size,
                     "line_count": file.line_count,
                     "landed_count": file.landed_count,
@@ -197,6 +232,10 @@ class Warehouse:
     def rollback_keeping(self, table: Table, loaded: list[LoadedFile]) -> None:
         """Roll back the load and write its refused lines in a transaction of their own."""
         self._connection.rollback()
+        self.keep_refusals(table, loaded)
+
+    def keep_refusals(self, table: Table, loaded: list[LoadedFile]) -> None:
+        """Write the refused lines of files that were rolled back, and commit."""
         self._record_refusals(table, loaded, is_rolled_back=True)
         self._connection.commit()
 
@@ -220,19 +259,92 @@ class Warehouse:
             ],
         )
 
-    def _loaded_files(self, manifest: Manifest, copy_id: int) -> list[LoadedFile]:
-        """Read from the system tables what a COPY did."""
-        lines = {_as_shown(row[0]): int(row[1]) for row in self._query("scanned_files", copy_id=copy_id)}
-        # A file that has a header and no row shows whether the header counts. A row that is lost can't look like it.
-        header_lines = lines.get(_as_shown(manifest.header_only_url), 0)
+    def _accounts(self, table: Table, manifest: Manifest, copy: _Copy) -> list[LoadedFile]:
+        """Read from the system views what a COPY did with each file, until they agree or time is up."""
+        shown = {file: _as_shown(file.url) for file in manifest.files}
+        give_up_at = time.monotonic() + VIEWS_LAG_SECONDS
+        while True:
+            scanned = {_as_shown(row[0]): row for row in self._query("scanned_files", **copy.names(self._has_etags))}
+            refused, error_count = self._refusals(copy)
+            totals = self._query("copy_totals", **copy.names())
+            # A file that has a header and no row shows whether the header counts. A lost row cannot produce this count.
+            header_lines = int(scanned[header][1]) if (header := _as_shown(manifest.header_only_url)) in scanned else 0
+            missing = [url for url in (header, *shown.values()) if url not in scanned]
+            read_count = sum(int(scanned[url][1]) - header_lines for url in shown.values() if url in scanned)
+            refused_count = sum(map(len, refused.values()))
+            has_all_errors = bool(totals) and int(totals[0][1] or 0) in (error_count, refused_count)
+            agrees = has_all_errors and read_count - refused_count == copy.landed_count == int(totals[0][0] or 0)
+            if (agrees and not missing) or time.monotonic() >= give_up_at:
+                break
+            # Where every line is shown, a disagreement is none of time: one more look is enough.
+            if not missing and has_all_errors:
+                give_up_at = min(give_up_at, time.monotonic() + 1)
+            time.sleep(0.5)
+        if missing or not totals:
+            raise TransientLandingError(
+                f"Redshift's system views do not show COPY {copy.copy_id} into {table.name} after "
+                f"{VIEWS_LAG_SECONDS:.0f} s: it was rolled back, and the next try starts anew."
+            )
+        disagreement = (
+            ""
+            if agrees
+            else (
+                f"COPY {copy.copy_id} into {table.name} read {read_count} lines, refused {refused_count} and loaded "
+                f"{copy.landed_count} rows: that does not add up, so it was rolled back. Look at sys_load_detail and "
+                f"sys_load_error_detail for query {copy.copy_id}."
+            )
+        )
+        if disagreement and len(manifest.files) > 1:
+            raise CountsDiffer(disagreement)
+        loaded = []
+        for file, url in shown.items():
+            refusals = tuple(refused.get(url, ()))
+            landed = copy.landed_count if disagreement else int(scanned[url][1]) - header_lines - len(refusals)
+            etags = tuple({etag.strip('" ') for etag in scanned[url][2:] if etag and etag.strip('" ')})
+            loaded.append(LoadedFile(file, landed, refusals, copy.copy_id, etags, disagreement))
+        return loaded
+
+    def _refusals(self, copy: _Copy) -> tuple[dict[str, list[Refusal]], int]:
+        """Read the lines that a COPY refused, by file, and how many errors these had."""
         refused: dict[str, list[Refusal]] = {}
-        for line_number, url, column, reason in self._query("refused_lines_of_copy", copy_id=copy_id):
-            refused.setdefault(_as_shown(url), []).append(Refusal(int(line_number), column or "", reason or ""))
+        error_count = 0
+        for url, line_number, column, reason, errors in self._query("refused_lines_of_copy", **copy.names()):
+            number = int(line_number or 0) or -1
+            refused.setdefault(_as_shown(url), []).append(Refusal(number, column or "", reason or ""))
+            error_count += int(errors)
+        return refused, error_count
+
+    def _failed_files(self, manifest: Manifest, since: object) -> list[LoadedFile]:
+        """Find the COPY that has just failed by its files, and read which lines it refused.
+
+        Raises:
+            TransientLandingError: The system views do not show it.
+        """
+        shown = {_as_shown(file.url): file for file in manifest.files}
+        give_up_at = time.monotonic() + VIEWS_LAG_SECONDS
+        while True:
+            rows = self._query("failed_copies", since=since)
+            found = next((int(row[0]) for row in rows if _as_shown(row[1]) in shown), None)
+            if found is not None:
+                break
+            if time.monotonic() >= give_up_at:
+                raise TransientLandingError(
+                    f"Redshift refused lines of {manifest.files[0].url} or of a file beside it, and its system views "
+                    f"do not show them after {VIEWS_LAG_SECONDS:.0f} s: nothing was kept, and the next try starts anew."
+                )
+            # The transaction is over; another one sees what the views have by now.
+            self._connection.rollback()
+            time.sleep(0.5)
+        refused, _ = self._refusals(_Copy(found, 0, since))
         return [
-            LoadedFile(file, lines[url] - header_lines if url in lines else 0, tuple(refused.get(url, ())), copy_id)
-            for file in manifest.files
-            for url in (_as_shown(file.url),)
+            LoadedFile(file, 0, tuple(refused[url]), found, is_counted=False)
+            for url, file in shown.items()
+            if url in refused
         ]
+
+    @cached_property
+    def _has_etags(self) -> bool:
+        return bool(self._query("load_detail_has_etags")[0][0])
 
     def _insert(self, table: str, rows: list[dict[str, Any]]) -> None:
         for start in range(0, len(rows), _ROWS_AN_INSERT):

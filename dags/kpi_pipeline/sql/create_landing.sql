@@ -57,7 +57,8 @@ create table if not exists {{ schema }}.loaded_files (
     loaded_at timestamp not null default sysdate,
     copy_id bigint not null,
     run_id varchar(256) not null,
-    batch_number bigint not null
+    batch_number bigint not null,
+    checksum varchar(256) -- algorithm:value, where S3 keeps one and the ETag is no hash of the content
 ) diststyle all sortkey (loaded_at);
 
 -- The lines that COPY could not take, with Redshift's reason and the line's own text.
@@ -65,7 +66,7 @@ create table if not exists {{ schema }}.refused_lines (
     table_name varchar(16) not null,
     key varchar(1024) not null,
     etag varchar(128) not null,
-    line_number bigint not null,
+    line_number bigint not null, -- -1 where COPY does not know
     column_name varchar(128),
     reason varchar(1024) not null,
     raw_line varchar(65535),
@@ -86,7 +87,9 @@ create table if not exists {{ schema }}.pipeline_runs (
     duplicates bigint not null,
     rejects bigint not null,
     days_rebuilt bigint not null,
-    seconds double precision not null
+    seconds double precision not null,
+    objects_ignored bigint default 0, -- that look like data and are no file of any table
+    ignored_keys varchar(65535) -- of the first of them, a line each
 ) diststyle all sortkey (started_at);
 
 -- What people ask of a run: a rebuild of some days, or a full refresh. A request stays open until the first model of a

@@ -1,7 +1,8 @@
 -- Every version that ever landed, of the keys in question.
 select
     key,
-    etag
+    etag,
+    checksum
 from {{ schema }}.loaded_files
 where
     table_name = '{{ table }}'

@@ -6,6 +6,7 @@ number_versions as (
     select
         key,
         etag,
+        checksum,
         landed_count,
         batch_number,
         row_number() over (partition by key order by batch_number desc) as version_number
@@ -19,6 +20,7 @@ number_versions as (
 select
     key,
     etag,
+    checksum,
     landed_count,
     batch_number
 from number_versions

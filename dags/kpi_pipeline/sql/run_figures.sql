@@ -3,7 +3,9 @@ with
 
 catalogue_files as (
 
-    select count(*) as file_count
+    select
+        count(*) as file_count,
+        coalesce(sum(refused_line_count), 0) as refused_line_count
     from {{ schema }}.loaded_files
     where
         table_name <> 'streams'
@@ -41,7 +43,9 @@ days as (
 
 count_files as (
 
-    select catalogue_files.file_count + batches.file_count as file_count
+    select
+        catalogue_files.file_count + batches.file_count as file_count,
+        catalogue_files.refused_line_count + batches.refused_line_count as refused_line_count
     from catalogue_files
     cross join batches
 
@@ -50,7 +54,7 @@ count_files as (
 select
     count_files.file_count,
     batches.landed_count,
-    batches.refused_line_count,
+    count_files.refused_line_count,
     batches.listen_count,
     batches.duplicate_count,
     batches.reject_count,

@@ -18,12 +18,6 @@ songs as (
 
 ),
 
-list_digits as (
-
-    {{ select_digits() }}
-
-),
-
 count_artists as (
 
     select
@@ -36,21 +30,27 @@ count_artists as (
 
 ),
 
-number_positions as (
+list_counts as (
 
-    select thousands.digit * 1000 + hundreds.digit * 100 + tens.digit * 10 + ones.digit + 1 as artist_position
-    from list_digits as thousands
-    cross join list_digits as hundreds
-    cross join list_digits as tens
-    cross join list_digits as ones
+    select distinct artist_count
+    from count_artists
 
 ),
 
-keep_positions_in_use as (
+number_positions as (
 
-    select artist_position
-    from number_positions
-    where artist_position <= (select max(count_artists.artist_count) from count_artists)
+    {{ select_positions('artist_position') }}
+
+),
+
+-- Few counts occur: comparing positions with each track would let one track of many artists slow down all others.
+list_positions as (
+
+    select
+        list_counts.artist_count,
+        number_positions.artist_position
+    from list_counts
+    inner join number_positions on list_counts.artist_count >= number_positions.artist_position
 
 ),
 
@@ -59,9 +59,9 @@ split_credits as (
     select
         count_artists.track_id,
         count_artists.loaded_at,
-        {{ trim_text("split_part(count_artists.artists, ';', keep_positions_in_use.artist_position)") }} as artist_name
+        {{ trim_text("split_part(count_artists.artists, ';', list_positions.artist_position)") }} as artist_name
     from count_artists
-    inner join keep_positions_in_use on count_artists.artist_count >= keep_positions_in_use.artist_position
+    inner join list_positions on count_artists.artist_count = list_positions.artist_count
 
 ),
 

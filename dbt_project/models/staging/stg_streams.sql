@@ -17,26 +17,24 @@ trim_fields as (
 
 ),
 
-find_well_formed_times as (
+split_times as (
 
     select
         *,
         case
-            when
-                listen_time_text
-                ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?$'
-                then replace(listen_time_text, 'T', ' ')
-        end as well_formed_time
+            when {{ is_written_as_time('listen_time_text') }} then {{ parse_local_time('listen_time_text') }}
+        end as local_time,
+        {{ find_offset('listen_time_text') }} as utc_offset
     from trim_fields
 
 ),
 
-parse_times as (
+convert_times as (
 
     select
         *,
-        try_cast(well_formed_time as timestamp) as parsed_time
-    from find_well_formed_times
+        {{ to_utc('local_time', 'utc_offset') }} as parsed_time
+    from split_times
 
 ),
 
@@ -49,12 +47,12 @@ judge_rows as (
             when track_id is null then 'missing track_id'
             when listen_time_text is null then 'missing listen_time'
             when parsed_time between '2000-01-01' and dateadd(day, 1, loaded_at) then null
-            when well_formed_time is null then 'malformed listen_time'
+            when not ({{ is_written_as_time('listen_time_text') }}) then 'malformed listen_time'
             when parsed_time is null then 'impossible listen_time'
             when parsed_time < '2000-01-01' then 'listen_time before 2000'
             else 'listen_time in the future'
         end as reject_reason
-    from parse_times
+    from convert_times
 
 ),
 

@@ -292,3 +292,8 @@ def test_an_s3_that_is_away_is_reported(run, redshift, monkeypatch) -> None:
     with pytest.raises(Refused, match="the emulator fails"):
         run(f"copy lines from 's3://{BUCKET}/x' iam_role default csv")
     assert run("select 1") == [(1,)]
+
+
+def test_a_line_that_no_row_can_hold_is_refused(load, run) -> None:
+    assert load(f"x,1\nbad\n{'y' * 30_000_000}\nz,2\n", "maxerror 5") == [("x", "1"), ("z", "2")]
+    assert [(line, code) for line, _, code, _ in errors(run)] == [(2, 1214), (3, 1204)]

@@ -4,6 +4,8 @@ select
     files,
     rows_landed,
     lines_refused,
+    objects_ignored,
+    ignored_keys,
     listens,
     duplicates,
     rejects,

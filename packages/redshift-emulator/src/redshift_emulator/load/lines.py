@@ -92,14 +92,18 @@ class Lines:
         )
 
     def physical_lines(self) -> Iterator[bytes]:
-        """Yield the lines of the file without their ends."""
-        rest = b""
+        """Yield the lines of the file without their ends; of one that no record can hold, as much as shows that."""
+        parts: list[bytes] = []
+        size = 0
         for chunk in self.chunks:
-            pieces = (rest + chunk).split(b"\n")
-            rest = pieces.pop()
-            yield from pieces
-        if rest:
-            yield rest
+            begun, *others = chunk.split(b"\n")
+            parts.append(begun[: max(LONGEST_RECORD + 2 - size, 0)])
+            size += len(begun)
+            for other in others:
+                yield b"".join(parts)
+                parts, size = [other], len(other)
+        if size:
+            yield b"".join(parts)
 
     def records(self) -> Iterator[tuple[int, str]]:
         """Yield each record with the number of its first line; one in quotes can have several lines."""
@@ -133,8 +137,10 @@ class Lines:
         """Return the fields of a record.
 
         Raises:
-            LineError: Their number is wrong, or a quote is.
+            LineError: Their number is wrong, a quote is, or no row can hold them.
         """
+        if len(record) > LONGEST_RECORD:
+            raise LineError(number, 1204, "String length exceeds DDL length", self.columns[0])
         if "CSV" not in self.options or self.quote not in record:
             fields = record.split(self.delimiter)
         else:

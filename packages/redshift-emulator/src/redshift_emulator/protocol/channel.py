@@ -82,13 +82,13 @@ class Channel:
         return readable
 
     def send_until_error(self, data: bytes) -> bool:
-        """Send all of it, unless an error arrives.
+        """Send all of it, also if an error arrives: half a message would swallow the next one.
 
         Returns:
             True if no error arrived.
         """
         outgoing = bytearray(data)
-        while outgoing and not self.has_error():
+        while outgoing:
             self.exchange(outgoing)
         return not self.has_error()
 
