@@ -78,6 +78,7 @@ def test_a_kpi_is_an_incremental_merge_with_its_bookkeeping(model: Path, parsed)
     config = parsed["nodes"][f"model.streaming_kpis.{model.stem}"]["config"]
     assert (config["materialized"], config["incremental_strategy"]) == ("incremental", "merge")
     assert [hook["sql"] for hook in config["post-hook"]] == [
+        "{{ require_rows_of_due_days() }}",
         "{{ delete_rows_of_rebuilt_days() }}",
         "{{ record_day_builds() }}",
     ]

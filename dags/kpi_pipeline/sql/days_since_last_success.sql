@@ -1,7 +1,15 @@
 -- The days that models have built since the last run that succeeded: what their tests look at.
-select distinct listen_date
+with
+
+last_success as (
+
+    select coalesce(max(started_at), timestamp '0001-01-01') as started_at
+    from {{ schema }}.pipeline_runs
+
+)
+
+select distinct day_builds.listen_date
 from {{ marts }}.day_builds
-where
-    model_name in ({{ models }})
-    and built_at >= coalesce((select max(runs.started_at) from {{ schema }}.pipeline_runs as runs), timestamp '0001-01-01')
-order by listen_date;
+inner join last_success on day_builds.built_at >= last_success.started_at
+where day_builds.model_name in ({{ models }})
+order by day_builds.listen_date;

@@ -108,6 +108,11 @@ class Loader:
             if piece:
                 yield piece
 
+    def count_lines(self, url: str, command: Copy) -> int:
+        """Count an object's lines below its header, blank ones and those within quotes too."""
+        pieces = list(self.chunks(url, command))
+        return sum(piece.count(b"\n") for piece in pieces) + (b"".join(pieces)[-1:] not in (b"", b"\n"))
+
     def sources(self, command: Copy) -> list[dict[str, Any]]:
         """Return the objects to load, as SYS_LOAD_DETAIL shows them.
 

@@ -84,6 +84,7 @@ class Load:
         query_id = int(connection.query(ids)[0][0] or 0)
         self.common |= {"query_id": query_id, "transaction_id": query_id, "start_time": self.start}
         self.refused: list[dict[str, Any]] = []
+        self.null = command.options.get("NULL", "\\N")
 
     def target_columns(self) -> list[Column]:
         """Return the columns to load, in the order of the fields of a line."""
@@ -122,7 +123,7 @@ class Load:
                     refused["line_number"] = -1
                 scanned = count + len(self.refused) - before
                 if quirks.get("counts_physical_lines"):
-                    scanned = self.physical_lines(item["file_name"])
+                    scanned = self.loader.count_lines(item["file_name"], self.command)
                 item |= {"file_etag": None} if quirks.get("no_etags") else {}
                 files.append(item | {"lines_scanned": scanned, "splits_scanned": splits})
         finally:
@@ -141,11 +142,6 @@ class Load:
         total |= {"loaded_bytes": size, "source_file_count": len(files), "source_file_bytes": size}
         self.loader.write("load_history", [self.common | times | total | {"error_count": len(self.refused)}])
         return loaded
-
-    def physical_lines(self, url: str) -> int:
-        """Count an object's lines, blank ones and those within quotes too."""
-        pieces = list(self.loader.chunks(url, self.command))
-        return sum(piece.count(b"\n") for piece in pieces) + (b"".join(pieces)[-1:] not in (b"", b"\n"))
 
     def load_file(self, url: str) -> int:
         """Load one object and return the number of rows loaded."""
@@ -186,11 +182,6 @@ class Load:
             # PostgreSQL refuses a blank line, and the file is read again, unless one column could be blank
             and not ("IGNOREBLANKLINES" in options and len(self.columns) == 1)
         )
-
-    @property
-    def null(self) -> str:
-        """What is null in a file."""
-        return self.command.options.get("NULL", "\\N")
 
     def plain_copy(self) -> str:
         """Return PostgreSQL's COPY of a CSV file; an empty field is empty text in a character column, else null."""
