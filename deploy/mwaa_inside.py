@@ -127,6 +127,7 @@ def mwaa_environment(worker: Worker, stack: Stack) -> dict[str, str]:
         {
             "AWS::AccountId": topic.split(":")[4],
             "AllowSmallerSnapshots": "false",
+            "MaxRejectShare": "0.05",
             "ListingWindowDays": "0",
             "AWS::Partition": "aws",
             "AWS::Region": REGION,

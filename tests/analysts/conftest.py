@@ -12,7 +12,7 @@ import pytest
 from local.environment import REPO
 from local.stack import Stack
 
-DIRECTORIES = ("dags", "dbt_project", "deploy", "docs", "local", "workbench")
+DIRECTORIES = ("dags", "dbt_project", "deploy", "docs", "local", "packages", "workbench")
 FILES = (
     ".gitignore .pre-commit-config.yaml .sqlfluff .yamllint Makefile constraints.txt pyproject.toml requirements.txt "
     "requirements-local.txt"
@@ -53,7 +53,7 @@ class Checkout:
 
 def copy_checkout(path: Path, stack: Stack) -> Checkout:
     """Copy what an analyst works with."""
-    ignored = shutil.ignore_patterns("target", "logs", "__pycache__", ".user.yml")
+    ignored = shutil.ignore_patterns("target", "logs", "__pycache__", ".user.yml", "*.egg-info")
     for name in DIRECTORIES:
         shutil.copytree(REPO / name, path / name, ignore=ignored)
     for name in FILES:

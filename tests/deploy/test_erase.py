@@ -78,7 +78,7 @@ def test_it_tells_what_was_there(erased):
             "analytics.duplicate_streams": 2,
             "analytics.rejected_streams": 1,
             "analytics.dim_users": 1,
-            "analytics.int_streams_due": 3,
+            "analytics.int_streams_due": 6,
         },
         days=2,
     )

@@ -21,6 +21,7 @@ NAMES = {
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
     "AllowSmallerSnapshots": "true",
+    "MaxRejectShare": "0.2",
     "ListingWindowDays": "7",
     "ArtifactBucket": "artifacts",
     "CopyRoleArn": "arn:aws:iam::123456789012:role/copy",
@@ -48,6 +49,7 @@ def test_startup_turns_the_options_into_the_pipelines_settings():
     read = settings.load(exported)
     assert (read.raw_bucket, read.raw_prefix, read.artifact_bucket) == ("raw", "incoming/", "artifacts")
     assert (read.schedule, read.dbt_target, read.allow_smaller_snapshots) == ("0 3 * * *", "prod", True)
+    assert read.max_reject_share == 0.2
     assert read.copy_iam_role == NAMES["CopyRoleArn"]
     assert read.alert_topic_arn == "arn:aws:sns:us-east-1:123456789012:kpi-test-alerts"
     assert exported["REDSHIFT_HOST"] == NAMES["RedshiftHost"]

@@ -6,7 +6,14 @@ from deploy import smoke
 from deploy.errors import DeployError
 
 BUCKETS = {"KPI_RAW_BUCKET": "a", "KPI_ARTIFACT_BUCKET": "b"}
-SCHEMAS = "select nspname from pg_namespace where nspname like 'smoke%'"
+SCHEMAS = """
+select nspname from pg_namespace where nspname like 'smoke%' or nspname = 'e'
+union all
+select usename from pg_user where usename = 'prober'
+"""
+
+
+PASSES = ("nothing due", "rebuild", "full refresh")
 
 
 def left_behind(stack):
@@ -31,8 +38,9 @@ def test_it_runs_twice_probes_and_leaves_nothing_behind(fresh_stack, environ):
     lines = []
     smoke.Smoke("local", environ, lines.append, dbt=("run", "--select", "+listening_kpis_daily")).run()
     counted = [line for line in lines if "the KPIs count the" in line]
-    assert [line.split(":")[0] for line in counted] == ["full", "incremental"]
-    assert counted[0].endswith("on 2 days") and counted[1].endswith("on 3 days")
+    assert [line.split(":")[0] for line in counted] == ["full", "incremental", *PASSES]
+    assert counted[0].endswith("on 2 days") and all(line.endswith("on 3 days") for line in counted[1:])
+    assert [line for line in lines if line.startswith("a broken file is refused: s3://kpi-raw/incoming/smoke_")]
     print(*lines, sep="\n")
     answered = next(line for line in lines if line.endswith("probes are answered as by the Redshift emulator"))
     same, of, total, *_ = answered.split()
@@ -40,8 +48,17 @@ def test_it_runs_twice_probes_and_leaves_nothing_behind(fresh_stack, environ):
     assert left_behind(fresh_stack) == ([], ["incoming/streams1.csv"])
 
 
+@pytest.mark.slow
+def test_its_default_arguments_pass_on_a_new_schema(fresh_stack, environ):
+    lines = []
+    smoke.Smoke("local", environ, lines.append).run()
+    for said in ("every test holds over everything", "every unit test passes", "the docs are generated"):
+        assert said in lines
+    assert left_behind(fresh_stack) == ([], ["incoming/streams1.csv"])
+
+
 def test_a_kpi_that_is_wrong_fails_and_leaves_nothing_behind(fresh_stack, environ, monkeypatch):
-    def build_wrongly(test):
+    def build_wrongly(test, *_):
         with test._connected() as connection:
             test._execute(connection, f"create schema {test.schemas[1]}")
             table = f"{test.schemas[1]}.listening_kpis_daily"
@@ -57,7 +74,7 @@ def test_a_kpi_that_is_wrong_fails_and_leaves_nothing_behind(fresh_stack, enviro
 
 def test_models_that_fail_are_told_in_dbts_words(fresh_stack, environ):
     with pytest.raises(DeployError, match=r"dbt no-such-command failed:(.|\n)*No such command"):
-        smoke.Smoke("local", environ, print, dbt=("no-such-command",))._dbt()
+        smoke.Smoke("local", environ, print, dbt=())._dbt("no-such-command")
 
 
 def test_a_probe_that_is_answered_otherwise_shows(fresh_stack, environ, monkeypatch):
@@ -85,6 +102,16 @@ def test_a_probe_that_is_answered_otherwise_shows(fresh_stack, environ, monkeypa
             "local",
             {"KPI_RAW_BUCKET": "a", "KPI_ARTIFACT_BUCKET": "b"},
             "REDSHIFT_HOST is not set: the target local needs it",
+        ),
+        (
+            "dev",
+            {"KPI_RAW_BUCKET": "a", "KPI_ARTIFACT_BUCKET": "b", "REDSHIFT_HOST": "c"},
+            "REDSHIFT_WORKGROUP is not set: the target dev needs it",
+        ),
+        (
+            "cluster",
+            {"KPI_RAW_BUCKET": "a", "KPI_ARTIFACT_BUCKET": "b", "REDSHIFT_HOST": "c"},
+            "REDSHIFT_CLUSTER is not set: the target cluster needs it",
         ),
         (
             "prod",
