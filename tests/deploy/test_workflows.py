@@ -33,4 +33,5 @@ def test_the_steps_are_those_that_a_fork_needs():
         "mwaa-check",
         "slim-ci",
         "test",
+        "test-all",
     }

@@ -145,7 +145,9 @@ def test_make_without_a_python_says_what_is_needed(tmp_path: Path) -> None:
     for name in ("python3.12", "python3.11", "python3", "python"):
         (tmp_path / name).write_text("#!/bin/sh\nexit 127\n")
         (tmp_path / name).chmod(0o755)
-    for name in ("Makefile", "requirements.txt", "requirements-local.txt", "constraints.txt"):
+    package = "packages/redshift-emulator/pyproject.toml"
+    (tmp_path / package).parent.mkdir(parents=True)
+    for name in ("Makefile", "requirements.txt", "requirements-local.txt", "constraints.txt", package):
         (tmp_path / name).write_bytes((REPO / name).read_bytes())
 
     done = subprocess.run(

@@ -142,7 +142,8 @@ def _artists(query: Query, marts: str, last_day: date) -> Rows:
 
 def _pipeline(query: Query, landing: str, marts: str, since: datetime) -> dict[str, Rows]:
     runs = query(
-        "select started_at, files, rows_landed, listens, duplicates, rejects, lines_refused, days_rebuilt, seconds"
+        "select started_at, files, rows_landed, listens, duplicates, rejects, lines_refused, objects_ignored,"
+        " days_rebuilt, seconds"
         f" from {landing}.pipeline_runs where started_at >= '{since}' order by started_at desc limit 10"
     )
     reasons: dict[str, int] = defaultdict(int)
