@@ -201,8 +201,9 @@ def run(dag_id: str, conf: Any) -> bool:
     from kpi_pipeline.requests import mistake  # of dags/, which the bundle has put on the path
 
     params = {name: param.value for name, param in dag.params.items()}
-    # Airflow refuses these values too, by a stack trace that ends in the value.
-    if dag.params and (said := mistake({**params, **conf} if isinstance(conf, dict) else params, conf)):
+    given = {name: value for name, value in (conf or {}).items() if name in params}
+    # Airflow refuses these values too, by a stack trace that ends in the value. The DAG itself refuses other names.
+    if said := mistake({**params, **given}, given):
         tell("end", state="failed", reason=said)
         return False
     dag_run = dag.test(logical_date=timezone.utcnow(), run_conf=conf)

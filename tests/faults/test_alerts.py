@@ -118,7 +118,6 @@ def test_nothing_is_sent_where_no_topic_is_set(report: Any, inbox: Inbox, caplog
 def test_a_failed_test_names_the_days_of_the_rows_that_it_finds(stack: Stack, report: Any, inbox: Inbox) -> None:
     """A day that an earlier run built, too; rebuilding the named days mends it."""
     stack.reset()
-    inbox = Inbox(stack.client_env())
     pipeline = Pipeline.of(stack)
     pipeline.prepare()
     pipeline.put("songs.csv", "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n1,t1,A,O,5,10,pop\n")

@@ -28,7 +28,7 @@ import time
 from airflow.sdk import dag, get_current_context, task
 
 sys.path.insert(0, {str(REPO / "dags")!r})
-from kpi_pipeline.rebuild import params
+from kpi_pipeline.requests import params
 
 def param(name):
     return (get_current_context()["dag_run"].conf or {{}}).get(name)
