@@ -47,11 +47,11 @@ def end_turns(owners: list[str] | None = None) -> None:
     Args:
         owners: The names that they were taken under; None for whoever has the turn.
     """
-    import redshift_connector
+    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-    env, schema = os.environ, os.environ.get("KPI_LANDING_SCHEMA", "landing")
-    log_in = {name: env[f"REDSHIFT_{name.upper()}"] for name in ("host", "database", "user", "password")}
-    with redshift_connector.connect(**log_in, port=int(env["REDSHIFT_PORT"]), ssl=False) as connection:
+    schema = os.environ.get("KPI_LANDING_SCHEMA", "landing")
+    # As the DAG logs in, which may be by IAM.
+    with RedshiftSQLHook(redshift_conn_id="redshift_default", aws_conn_id="aws_default").get_conn() as connection:
         cursor = connection.cursor()
         cursor.execute("select 1 from svv_tables where table_schema = %s and table_name = 'turns'", [schema])
         if cursor.fetchall():
