@@ -93,7 +93,7 @@ deploy-plan: $(STAMP) ## show what `make deploy` would change, and change nothin
 mwaa-check: $(STAMP) ## run the DAG as MWAA would, against the local stack (minutes; PYTHON312=... names its Python)
 	@$(BIN)/python -m deploy mwaa-check
 
-smoke: $(STAMP) ## run the pipeline twice in a scratch schema of a real warehouse: TARGET=prod
+smoke: $(STAMP) ## run each pass of the pipeline in scratch schemas of a real warehouse: TARGET=prod
 	@$(BIN)/python -m deploy smoke "$(TARGET)"
 
 slim-ci: $(STAMP) ## build the models that differ from BASE=origin/main, and read the others from its build

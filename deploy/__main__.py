@@ -56,8 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     _target(erase)
     erase.add_argument("--user-id", required=True, metavar="ID", help="the user_id, as the files have it")
     add("mwaa-check", _mwaa_check, "run the DAG as MWAA would, against the local stack")
-    smoke = add("smoke", _smoke, "run the pipeline twice in a scratch schema of a real warehouse")
+    smoke = add("smoke", _smoke, "run each pass of the pipeline in scratch schemas of a real warehouse")
     smoke.add_argument("target", metavar="TARGET", help="a target of dbt_project/profiles.yml")
+    smoke.add_argument(
+        "--large-megabytes", type=float, metavar="N", help="size of the large file (140; for TARGET=local 2)"
+    )
     slim = add("slim-ci", _slim_ci, "build the models that differ from a base version, with defer")
     slim.add_argument("base", metavar="REF", help="a branch, tag or commit")
     add("docs", _docs, "write the dbt docs as one page to .local/docs/index.html")
@@ -111,7 +114,7 @@ def _mwaa_check(arguments: argparse.Namespace) -> int:
 def _smoke(arguments: argparse.Namespace) -> int:
     from deploy import smoke
 
-    return smoke.smoke(arguments.target, _progress)
+    return smoke.smoke(arguments.target, _progress, arguments.large_megabytes)
 
 
 def _slim_ci(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
-from deploy import cloudformation, health, release, source, warehouse
+from deploy import cloudformation, health, release, source, warehouse, zones
 from deploy.environment import Environment
 from deploy.errors import DeployError
 from deploy.stacks import Stacks
@@ -56,6 +56,7 @@ class Target:
                 f"These credentials are of the account {self.account}, and {self.environment.name} belongs into "
                 f"{self.environment.account}: use that account's."
             )
+        self.partition: str = self._session.get_partition_for_region(self.region)
         self.stacks = Stacks(self.client("cloudformation"), self.progress)
 
     def client(self, service: str) -> Any:
@@ -78,7 +79,20 @@ class Target:
     def parameters(self, tree: Path, **own: str) -> dict[str, str]:
         """Return the parameters of the root stack."""
         url = self.template_url(self.template_bucket(), cloudformation.digest(tree / "deploy" / "templates"))
-        return {**self.environment.parameters, "Environment": self.environment.name, "TemplateUrl": url, **own}
+        return {
+            "ZoneIds": self._zones(),
+            **self.environment.parameters,
+            "Environment": self.environment.name,
+            "TemplateUrl": url,
+            **own,
+        }
+
+    def _zones(self) -> str:
+        """Return the zones of the network: those that it has already, since a subnet can't move."""
+        if given := self.environment.parameters.get("ZoneIds"):
+            return given
+        stack = self.stacks.find(self.environment.stack)
+        return (stack and stack.parameters.get("ZoneIds")) or ",".join(zones.choose(self.client("ec2"), self.region))
 
     def parse_environment(self, outputs: Mapping[str, str]) -> dict[str, str]:
         """Return the variables of the dbt project as they stand in MWAA."""
@@ -118,6 +132,8 @@ def plan(target: Target, repository: Path, version: str | None) -> bool:
     with source.checkout(repository, version) as made, explained():
         _lint(target, made.tree / "deploy" / "templates")
         target.progress(f"{target.environment.stack} in {target.region} ({target.account}), version {made.label}")
+        for line in _without_alerts(target):
+            target.progress(line)
         lines = _stack_changes(target, made.tree)
         root = target.stacks.find(target.environment.stack)
         items = release.items(made.tree, target.parse_environment(root.outputs if root else {}))
@@ -150,22 +166,32 @@ def deploy(target: Target, repository: Path, version: str | None, wheels: Path |
         templates = made.tree / "deploy" / "templates"
         _lint(target, templates)
         target.progress(f"{target.environment.stack} in {target.region} ({target.account}), version {made.label}")
+        unheard = _without_alerts(target)
+        if unheard and target.environment.is_production and "AlertEmail" not in target.environment.waived:
+            raise DeployError(" ".join(unheard))
+        for line in unheard:
+            target.progress(line)
         name, root = target.environment.stack, (templates / "root.yaml").read_text(encoding="utf-8")
         changed = _put_templates(target, templates)
         if target.stacks.find(name) is None:
             # MWAA wants its files in the bucket before it starts, so Airflow comes in the second step.
             changed |= target.stacks.apply(name, root, target.parameters(made.tree, Stage="base"))
         outputs = _outputs(target)
+        items = release.items(made.tree, target.parse_environment(outputs), wheels)
+        # A DAG is scheduled as soon as it is uploaded: its user, its schemas and its pool are there before.
+        checks = _prepare_warehouse(target, outputs, items)
         bucket = Bucket(target.client("s3"), outputs["ArtifactBucket"])
-        changes = bucket.changes(release.items(made.tree, target.parse_environment(outputs), wheels))
+        changes = bucket.changes(items)
         bucket.apply(before_airflow(changes), made.commit, target.progress)
         changed |= target.stacks.apply(name, root, target.parameters(made.tree, **bucket.versions()))
+        outputs = _outputs(target)
+        checks += _prepare_airflow(target, outputs)
         bucket.apply(
             [change for change in changes if change not in before_airflow(changes)], made.commit, target.progress
         )
         if not changed and not changes:
             target.progress("nothing has changed")
-        checks = _check(target, _outputs(target))
+        checks += [_check_dag(target, outputs, checks), _check_alerts(target)]
     for check in checks:
         target.progress(f"{check.name}: {check.state}, {check.text}")
     for line in _addresses(target, outputs):
@@ -255,24 +281,52 @@ def _differences(old: str | None, new: str) -> list[str]:
     return cloudformation.differences(cloudformation.parse(old) if old else None, cloudformation.parse(new))
 
 
-def _check(target: Target, outputs: Mapping[str, str]) -> list[health.Check]:
-    name = outputs["AirflowEnvironment"]
+def _prepare_warehouse(target: Target, outputs: Mapping[str, str], items: Sequence[release.Item]) -> list[health.Check]:
+    """Limit what Redshift may cost, and make its users and schemas with what each may do."""
     checks = [health.workgroup(target.client("redshift-serverless"), outputs["Workgroup"], target.emulated)]
-    if checks[0].state == health.OK:
-        _limit_usage(target, outputs)
-        user = f"IAMR:{outputs['ExecutionRoleName']}"
-        warehouse.bootstrap(open_warehouse(target), user=user, database=outputs["RedshiftDatabase"])
-        checks.append(health.Check("roles", health.OK, "etl and analyst are there"))
-    else:
-        checks.append(
-            health.Check("roles", health.UNKNOWN, "the bootstrap SQL was not sent, since Redshift is not there")
-        )
-    checks.append(health.environment(target.client("mwaa"), name, target.emulated))
-    if checks[-1].state == health.OK:
-        checks += health.airflow_checks(target.client("mwaa"), name)
-    else:
-        checks.append(health.Check("DAG", health.UNKNOWN, "Airflow is not there to be asked"))
-    return checks
+    if checks[0].state != health.OK:
+        text = "the bootstrap SQL was not sent, since Redshift is not there"
+        return [*checks, health.Check("roles", health.UNKNOWN, text)]
+    _limit_usage(target, outputs)
+    administrator = open_warehouse(target)
+    user = f"IAMR:{outputs['ExecutionRoleName']}"
+    warehouse.bootstrap(administrator, user=user, database=outputs["RedshiftDatabase"])
+    granted = release.granted(items, warehouse.ANALYSTS)
+    revoked = warehouse.revoke_what_is_not_granted(administrator, granted=granted)
+    text = "etl and analyst are there"
+    return [*checks, health.Check("roles", health.OK, f"{text}; revoked {', '.join(revoked)}" if revoked else text)]
+
+
+def _prepare_airflow(target: Target, outputs: Mapping[str, str]) -> list[health.Check]:
+    """Make the pool that the DAG's tasks wait for."""
+    client, name = target.client("mwaa"), outputs["AirflowEnvironment"]
+    check = health.environment(client, name, target.emulated)
+    return [check, health.pool(client, name)] if check.state == health.OK else [check]
+
+
+def _check_dag(target: Target, outputs: Mapping[str, str], checks: Sequence[health.Check]) -> health.Check:
+    if any(check.name == "Airflow" and check.state == health.OK for check in checks):
+        return health.dag(target.client("mwaa"), outputs["AirflowEnvironment"])
+    return health.Check("DAG", health.UNKNOWN, "Airflow is not there to be asked")
+
+
+def _check_alerts(target: Target) -> health.Check:
+    topic = f"arn:{target.partition}:sns:{target.region}:{target.account}:{target.environment.stack}-alerts"
+    return health.alerts(target.client("sns"), topic)
+
+
+def _without_alerts(target: Target) -> list[str]:
+    """Say that nobody hears of a failure, where the environment names nobody."""
+    environment = target.environment
+    if environment.parameters.get("AlertEmail"):
+        return []
+    lines = [
+        f"NOBODY HEARS OF A FAILURE: {environment.name}.yaml has no AlertEmail, so no alarm and no message of a run "
+        "reaches anybody.",
+        f"Give it one, or read 'Who hears of it' in docs/production.md and write 'waive: [AlertEmail]' into "
+        f"{environment.name}.yaml.",
+    ]
+    return lines[:1] if "AlertEmail" in environment.waived else lines
 
 
 def _limit_usage(target: Target, outputs: Mapping[str, str]) -> None:

@@ -11,7 +11,9 @@ import yaml
 from deploy.errors import DeployError
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
-KEYS = {"region", "account", "parameters"}
+KEYS = {"region", "account", "parameters", "waive"}
+# What an environment can do without if its file says so by name.
+WAIVABLE = {"AlertEmail"}
 # The deploy command fills these itself.
 OWN_PARAMETERS = {"Environment", "TemplateUrl", "Stage", "RequirementsVersion", "StartupVersion", "PluginsVersion"}
 
@@ -25,12 +27,19 @@ class Environment:
         region: The AWS region; None for the one of the caller's AWS configuration.
         account: The only account to deploy to; None for whichever the credentials belong to.
         parameters: Parameters of the root template.
+        waived: What it does without, by the name of the parameter.
     """
 
     name: str
     region: str | None
     account: str | None
     parameters: dict[str, str]
+    waived: frozenset[str] = frozenset()
+
+    @property
+    def is_production(self) -> bool:
+        """Whether somebody has to hear of its failures."""
+        return self.name == "prod" or self.name.startswith("prod-")
 
     @property
     def stack(self) -> str:
@@ -65,10 +74,14 @@ def load(folder: Path, name: str) -> Environment:
         raise DeployError(f"The parameters of {path.name} are no list of names and values.")
     if taken := sorted(OWN_PARAMETERS & set(parameters)):
         raise DeployError(f"{path.name} sets {', '.join(taken)}, which the deploy command fills itself.")
+    waived = content.get("waive") or []
+    if not isinstance(waived, list) or not WAIVABLE.issuperset(waived):
+        raise DeployError(f"{path.name} can waive {', '.join(sorted(WAIVABLE))} and nothing else, as a list.")
     account = content.get("account")
     return Environment(
         name=name,
         region=content.get("region"),
         account=None if account is None else str(account).zfill(12),
         parameters={key: str(value) for key, value in parameters.items()},
+        waived=frozenset(waived),
     )

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 DAG, POOL, SLOTS = "streaming_kpis", "transform", 4  # as in dags/kpi_pipeline/transform.py
-OK, FAILED, UNKNOWN = "ok", "FAILED", "not checked"
+OK, FAILED, UNKNOWN, WARNING = "ok", "FAILED", "not checked", "WARNING"
 # MWAA syncs dags/ every half minute and parses it then.
 PATIENCE_SECONDS, POLL_SECONDS = 600, 15
 
@@ -22,7 +22,7 @@ class Check:
 
     Attributes:
         name: What was looked at.
-        state: OK, FAILED, or UNKNOWN where nobody could be asked.
+        state: OK, FAILED, WARNING, or UNKNOWN where nobody could be asked.
         text: What was found, or why nothing was.
     """
 
@@ -161,12 +161,39 @@ class Airflow:
         return json.loads(content) if isinstance(content, str) else content
 
 
-def airflow_checks(client: Any, name: str, wait: Callable[[float], None] = time.sleep) -> list[Check]:
-    """Run the checks inside Airflow; that its API can't be reached is a check that failed, with its reason."""
-    airflow, found = Airflow(client, name, wait), []
-    for title, check in ((f"pool {POOL}", airflow.pool), (f"DAG {DAG}", airflow.dag)):
-        try:
-            found.append(check())
-        except (ClientError, BotoCoreError) as error:
-            found.append(Check(title, FAILED, f"MWAA does not pass the question on to Airflow: {error}"))
-    return found
+def pool(client: Any, name: str, wait: Callable[[float], None] = time.sleep) -> Check:
+    """Make the pool inside Airflow; that its API can't be reached is a check that failed, with its reason."""
+    return _inside(f"pool {POOL}", Airflow(client, name, wait).pool)
+
+
+def dag(client: Any, name: str, wait: Callable[[float], None] = time.sleep) -> Check:
+    """Check the DAG inside Airflow; that its API can't be reached is a check that failed, with its reason."""
+    return _inside(f"DAG {DAG}", Airflow(client, name, wait).dag)
+
+
+def _inside(title: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except (ClientError, BotoCoreError) as error:
+        return Check(title, FAILED, f"MWAA does not pass the question on to Airflow: {error}")
+
+
+def alerts(client: Any, topic: str) -> Check:
+    """Check that somebody is subscribed to the topic that alarms and runs send to.
+
+    Args:
+        client: A boto3 SNS client.
+        topic: The topic's ARN.
+    """
+    title = "alerts"
+    try:
+        pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+        # SNS gives a subscription its ARN once it is confirmed.
+        found = [entry["SubscriptionArn"] for page in pages for entry in page["Subscriptions"]]
+    except (ClientError, BotoCoreError) as error:
+        return Check(title, UNKNOWN, f"SNS does not say who is subscribed to {topic}: {error}")
+    confirmed = [arn for arn in found if arn.startswith("arn:")]
+    if confirmed:
+        return Check(title, OK, f"{len(confirmed)} subscribed to {topic}")
+    reason = "nobody has confirmed the subscription by its first mail" if found else "nobody is subscribed"
+    return Check(title, WARNING, f"NOBODY HEARS OF A FAILURE: {reason} to {topic}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -87,6 +87,21 @@ def items(tree: Path, parse_environment: Mapping[str, str], wheels: Path | None 
     )
     found.append(Item(PLUGINS, wanted, lambda: build.plugins(tree, wheels)))
     return found
+
+
+def granted(items: Iterable[Item], role: str) -> set[str]:
+    """Return the relations that the release's dbt project lets a role of the warehouse read.
+
+    Args:
+        items: The objects of the release; the dbt manifest is read.
+        role: The role.
+    """
+    manifest = json.loads(next(item for item in items if item.key == MANIFEST).read())
+    return {
+        node.get("alias") or node["name"]
+        for node in manifest["nodes"].values()
+        if f"role:{role}" in (node["config"].get("grants") or {}).get("select", [])
+    }
 
 
 def _files(folder: Path) -> list[Path]:

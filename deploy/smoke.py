@@ -1,51 +1,50 @@
-"""The pipeline against a real warehouse, in schemas and under a prefix of its own, and nothing left behind.
-
-It lands and builds two batches, runs once more with nothing due, puts files again, rebuilds a day, refreshes
-everything, puts a file that COPY gives up on, tests all that there is, generates the docs, and sends the probes.
+"""The pipeline against a real warehouse: each pass that it has, in schemas and under a prefix of its own.
 
 It reads what the pipeline reads (KPI_RAW_BUCKET, KPI_ARTIFACT_BUCKET, REDSHIFT_HOST, ...), and needs a route to
-Redshift. Airflow has no part in it: what differs between a warehouse and the local one is SQL.
+Redshift. Airflow has no part in it: what differs between a warehouse and the local one is SQL. docs/production.md says
+which rights it needs, and what it can't tell.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
-import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import boto3
 import redshift_connector
 import sqlparse
 
+from deploy import erase, smoke_files, smoke_probes
+from deploy import warehouse as administration
 from deploy.errors import DeployError
+from deploy.smoke_place import Place
 
-REPO = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPO / "dags"))  # the DAG's own package, as Airflow finds it
+from kpi_pipeline import landing, requests, settings  # isort: skip  # deploy.smoke_place has put dags/ on the path
+from kpi_pipeline.landing.errors import LandingError  # isort: skip
+from kpi_pipeline.landing.warehouse import Warehouse  # isort: skip
+from kpi_pipeline.sql import render  # isort: skip
 
-from kpi_pipeline import landing, requests, settings  # noqa: E402
-from kpi_pipeline.landing.warehouse import Warehouse  # noqa: E402
-from kpi_pipeline.sql import render  # noqa: E402
+from local.sample import Sample
 
-from local.sample import Sample  # noqa: E402
+__all__ = ["Smoke", "Warehouse", "landing", "render", "settings", "smoke"]
 
 Progress = Callable[[str], None]
-# A unit test of an incremental model reads the columns of its table, which a new schema does not have yet.
-BUILD = ("build", "--exclude-resource-types", "unit_test")
+
+# COPY splits files of 128 MB and more. The local one need not be large, since the emulator splits none by itself.
+LARGE_MEGABYTES, LARGE_LOCALLY = 140.0, 2.0
+BUILD = ("build", "--exclude-resource-type", "unit_test")
 
 
-def smoke(target: str, progress: Progress) -> int:
+def smoke(target: str, progress: Progress, large_megabytes: float | None = None) -> int:
     """Run the smoke test; returns the exit status.
 
     Args:
         target: A target of dbt_project/profiles.yml; `local` starts the local stack, to try this out.
         progress: Is called with a line for each step.
+        large_megabytes: The size of the large file.
 
     Raises:
         DeployError: A setting is missing, or the warehouse does not do what it should.
@@ -56,12 +55,8 @@ def smoke(target: str, progress: Progress) -> int:
 
         stack = Stack(progress=progress)
         stack.up()
-        environ |= stack.env()
-    if target not in ("local", "dev", "prod", "cluster"):
-        raise DeployError(
-            f"TARGET is {target!r}: give a target of dbt_project/profiles.yml (local, dev, prod or cluster)."
-        )
-    Smoke(target, environ, progress).run()
+        environ = stack.process_env()
+    Smoke(target, environ, progress, large_megabytes).run()
     return 0
 
 
@@ -72,224 +67,312 @@ class Smoke:
         target: A target of dbt_project/profiles.yml.
         environ: The variables of the pipeline and of AWS.
         progress: Is called with a line for each step.
-        dbt: How dbt builds the models. By default it tests them as well; the tests of everything and the docs follow.
+        large_megabytes: The size of the large file.
 
     Raises:
         DeployError: A setting is missing.
     """
 
-    def __init__(self, target: str, environ: Mapping[str, str], progress: Progress, dbt: Sequence[str] = BUILD) -> None:
-        self._target, self._progress, self._build_words = target, progress, dbt
-        name = f"smoke_{uuid.uuid4().hex[:12]}"
-        self.schemas = (f"{name}_landing", f"{name}_marts", f"{name}_probes")
-        prefix = environ.get("KPI_RAW_PREFIX", "").strip("/")
-        self._environ = {
-            **environ,
-            "KPI_LANDING_SCHEMA": self.schemas[0],
-            "KPI_SCHEMA": self.schemas[1],
-            # Below the pipeline's prefix, the only one that COPY's role may read; no streams file's name begins so.
-            "KPI_RAW_PREFIX": "/".join(filter(None, [prefix, name])),
-            "KPI_DBT_TARGET": target,
-            "KPI_ANALYST_ROLE": "",
-        }
-        try:
-            self._settings = settings.load(self._environ)
-            self._settings.require_buckets()
-        except settings.SettingsError as error:
-            raise DeployError(str(error)) from None
-        self._by_iam = target in ("prod", "cluster") or (target == "dev" and not environ.get("REDSHIFT_PASSWORD"))
-        log_in = ["REDSHIFT_USER", "REDSHIFT_PASSWORD"]
-        if target == "cluster":
-            log_in = ["REDSHIFT_CLUSTER", "REDSHIFT_USER", "AWS_DEFAULT_REGION"]
-        elif self._by_iam:
-            log_in = ["REDSHIFT_WORKGROUP", "AWS_DEFAULT_REGION"]
-        wanted = ["REDSHIFT_HOST", *log_in]
-        if missing := [variable for variable in wanted if not environ.get(variable)]:
-            raise DeployError(f"The environment variable {missing[0]} is not set: the target {target} needs it.")
-        credentials = {
-            argument: environ.get(variable)
-            for argument, variable in (
-                ("aws_access_key_id", "AWS_ACCESS_KEY_ID"),
-                ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"),
-                ("aws_session_token", "AWS_SESSION_TOKEN"),
-                ("region_name", "AWS_DEFAULT_REGION"),
-            )
-        }
-        self._s3 = boto3.Session(**credentials).client("s3", endpoint_url=environ.get("AWS_ENDPOINT_URL") or None)
-        self._put: list[tuple[str, str]] = []
-        self._s3.meta.events.register("provide-client-params.s3.PutObject", self._note)
+    def __init__(
+        self, target: str, environ: Mapping[str, str], progress: Progress, large_megabytes: float | None = None
+    ) -> None:
+        self.place = Place(target, environ)
+        self._progress = progress
+        self._megabytes = large_megabytes or (LARGE_LOCALLY if target == "local" else LARGE_MEGABYTES)
+        self._expected: Counter[str] = Counter()
+        self._password = ""
+        self._not_shown: list[str] = []
 
     def run(self) -> None:
-        """Run each pass, then the probes; clean up whatever happens.
+        """Run all passes, then the probes; clean up whatever happens.
 
         Raises:
-            DeployError: dbt failed, or the KPIs are not those of the files.
+            DeployError: A pass failed, the KPIs are not those of the files, or something could not be removed.
         """
         try:
-            with tempfile.TemporaryDirectory() as directory, self._connected() as connection:
-                for statement in sqlparse.split(render("create_landing", schema=self.schemas[0])):
-                    self._execute(connection, statement)
-                sample, expected = Sample(days=2, rows=5_000), Counter()
-                for batch, title in ((1, "full"), (2, "incremental")):
-                    folder = Path(directory, str(batch))
-                    contents = sample.write(folder, batch)
-                    expected.update({str(day): count for day, count in contents.listens.items()})
-                    self._put_files(folder)
-                    self._land(connection, title)
-                    self._pass(connection, title, expected)
-                self._put_files(folder)
-                if self._land(connection, "the same files again"):
-                    raise DeployError("Files that were put again, as they were, have landed again.")
-                self._pass(connection, "nothing due", expected)
-                for title, asked in (
-                    ("rebuild", {"rebuild_from": min(expected), "rebuild_to": min(expected)}),
-                    ("full refresh", {"full_refresh": True}),
-                ):
-                    requests.record(connection, self.schemas[0], self.schemas[1], f"smoke {title}", asked)
-                    self._pass(connection, title, expected)
-                self._refuse_a_file(connection)
-            if self._build_words == BUILD:
-                self._dbt("test", "--exclude", "test_type:unit")
-                self._progress("every test holds over everything")
-                self._dbt("test", "--select", "test_type:unit")
-                self._progress("every unit test passes")
-                self._dbt("docs", "generate")
-                self._progress("the docs are generated")
-            self._probe()
+            with self.place.connected() as connection:
+                self._make_roles(connection)
+                self._make_tables(connection)
+                self._first_passes(connection)
+                self._files(connection)
+                self._requests(connection)
+                self._checks()
+                self._access(connection)
+                self._erase(connection)
+            with self.place.connected() as connection:
+                self._probe(connection)
         finally:
-            self._clean_up()
+            left = self.place.clean_up()
+            self._progress("the schemas and roles are dropped and the objects deleted" if not left else "left behind:")
+            for sentence in left:
+                self._progress(sentence)
+        for sentence in self._not_shown:
+            self._progress(f"NOT SHOWN: {sentence}")
+        if left:
+            raise DeployError(f"The smoke test left something behind: {'; '.join(left)}")
 
-    def _note(self, params: dict[str, Any], **_: Any) -> None:
-        self._put.append((params["Bucket"], params["Key"]))
+    # -- the parts ----------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _connected(self) -> Any:
-        environ = self._environ
-        arguments: dict[str, Any] = {
-            "host": environ["REDSHIFT_HOST"],
-            "port": int(environ.get("REDSHIFT_PORT") or 5439),
-            "database": environ.get("REDSHIFT_DATABASE") or "dev",
-        }
-        if self._by_iam:
-            arguments |= {"iam": True, "region": environ["AWS_DEFAULT_REGION"]}
-        if self._target == "cluster":
-            arguments |= {"cluster_identifier": environ["REDSHIFT_CLUSTER"], "db_user": environ["REDSHIFT_USER"]}
-        elif self._by_iam:
-            arguments |= {"is_serverless": True, "serverless_work_group": environ["REDSHIFT_WORKGROUP"]}
-        else:
-            arguments |= {"user": environ["REDSHIFT_USER"], "password": environ["REDSHIFT_PASSWORD"]}
-            arguments |= {"ssl": environ.get("REDSHIFT_SSLMODE") != "disable"}
-        with closing(redshift_connector.connect(**arguments)) as connection:
-            yield connection
-
-    def _execute(self, connection: Any, statement: str) -> list[tuple[Any, ...]]:
-        rows = self._send(connection, statement)
-        connection.commit()
-        return rows
-
-    def _send(self, connection: Any, statement: str) -> list[tuple[Any, ...]]:
-        with closing(connection.cursor()) as cursor:
-            cursor.execute(statement)
-            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
-
-    def _put_files(self, folder: Path) -> None:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            key = self._settings.raw_prefix + path.relative_to(folder).as_posix()
-            self._s3.put_object(Bucket=self._settings.raw_bucket, Key=key, Body=path.read_bytes())
-
-    def _pass(self, connection: Any, title: str, expected: Mapping[str, int]) -> None:
-        self._dbt(*self._build_words)
-        self._compare(connection, title, expected)
-
-    def _refuse_a_file(self, connection: Any) -> None:
-        """Put a file of which COPY takes no line; nothing of it may land."""
-        key = f"{self._settings.raw_prefix}streams/broken.csv"
-        body = "user_id,track_id,listen_time\n" + "one,field,too,many\n" * 200
-        self._s3.put_object(Bucket=self._settings.raw_bucket, Key=key, Body=body.encode())
+    def _make_roles(self, connection: Any) -> None:
+        """Send the bootstrap SQL twice, as a deployment does; go on without roles where this user may not make them."""
+        names = self.place.names
+        database = self.place.environ.get("REDSHIFT_DATABASE") or "dev"
+        warehouse = administration.Connection(connection)
+        user = str(warehouse.query("select current_user")[0][0])
         try:
-            self._land(connection, "a broken file")
-        except landing.LandingError as error:
-            self._progress(f"a broken file is refused: {error}")
+            warehouse.query(f"create role {administration.identifier(names.pipeline)}")
+            self.place.has_roles = True
+            for _ in range(2):
+                administration.bootstrap(
+                    warehouse,
+                    user=user,
+                    database=database,
+                    landing=names.landing,
+                    marts=names.marts,
+                    pipeline=names.pipeline,
+                    analysts=names.analysts,
+                )
+            self._password = self.place.make_reader(warehouse.query)
+        except redshift_connector.Error as error:
+            if "permission denied" not in str(error).lower():
+                raise
+            self._not_shown.append(f"bootstrap, grants to analysts and revokes: {user} may not make roles and users.")
+            return
+        self.place.environ["KPI_ANALYST_ROLE"] = names.analysts
+        self._progress("bootstrap: the roles and schemas are made, twice")
+
+    def _make_tables(self, connection: Any) -> None:
+        for statement in sqlparse.split(render("create_landing", schema=self.place.names.landing)):
+            self._execute(connection, statement)
+
+    def _first_passes(self, connection: Any) -> None:
+        """Land and build a full load, a further day with late rows, and then nothing; and the same file once more."""
+        sample = Sample(days=2, rows=5_000)
+        again: Path | None = None
+        for batch, title in ((1, "full"), (2, "incremental")):
+            folder = self.place.scratch / f"batch_{batch}"
+            contents = sample.write(folder, batch)
+            self._expected.update({str(day): count for day, count in contents.listens.items()})
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                self.place.put(path.relative_to(folder).as_posix(), path.read_bytes())
+            again = max(folder.rglob("streams/*.csv"))
+            self._land(connection, title)
+            self.place.dbt(BUILD)
+            self._compare(connection, title)
+        before = self._builds(connection)
+        self.place.dbt(BUILD)
+        if self._builds(connection) != before:
+            raise DeployError("A pass with nothing due has built days.")
+        self._compare(connection, "nothing due")
+        assert again is not None
+        self.place.put(f"streams/{again.name}", again.read_bytes())
+        if self._land(connection, "the same file again"):
+            raise DeployError(f"The same bytes, put again as streams/{again.name}, have landed again.")
+        self._progress("the same file again: it is known, and nothing landed")
+
+    def _files(self, connection: Any) -> None:
+        """Land a file that COPY gives up on, a large one, and one with odd characters; build what they bring."""
+        key = self.place.put("streams/broken.csv", smoke_files.broken())
+        try:
+            self._land(connection, "beyond MAXERROR")
+        except LandingError as error:
+            if "streams/broken.csv" not in str(error):
+                raise
         else:
-            raise DeployError("A file of which COPY can take no line has landed.")
-        self._s3.delete_object(Bucket=self._settings.raw_bucket, Key=key)
+            raise DeployError(f"A file with {smoke_files.MAXERROR + 1:,} broken lines has landed.")
+        kept = self._count(connection, "refused_lines", f"key = '{key}' and is_rolled_back")
+        if not kept:
+            raise DeployError("Of the file that COPY gave up on no refused line is kept.")
+        self._progress(f"beyond MAXERROR: COPY gave up, nothing landed, and {kept:,} refused lines are kept")
+        self.place.delete(key)
+
+        path = self.place.scratch / "large.csv"
+        large = smoke_files.write_large(path, self._megabytes)
+        key = self.place.put("streams/large.csv", path)
+        path.unlink()
+        self._land(connection, "a large file")
+        refused = self._count(connection, "refused_lines", f"key = '{key}'")
+        if refused != large.refused:
+            raise DeployError(f"Of the large file {refused} lines are refused, and {large.refused} are broken.")
+        unknown = self._count(connection, "refused_lines", f"key = '{key}' and line_number < 1")
+        self._progress(
+            f"a large file of {large.size / 10**6:,.0f} MB: all its lines are accounted for, {refused} are refused, "
+            f"and Redshift tells the line number of {refused - unknown} of them"
+        )
+        self._expected.update(large.listens)
+
+        self.place.put("streams/odd.csv", smoke_files.odd())
+        self._land(connection, "odd characters")
+        rows = self._execute(
+            connection, f"select user_id, track_id from {self.place.names.landing}.streams where user_id like 'odd-%'"
+        )
+        landed = {str(user): str(track) for user, track in rows}
+        for title, (user, track) in smoke_files.ODD_ROWS.items():
+            if landed.get(user) != track:
+                self._progress(f"odd characters: {title} lands as {landed.get(user)!r}, not as {track!r}")
+        self._expected.update({str(smoke_files.ODD_DAY): len(landed)})
+        self.place.dbt(BUILD)
+        self._compare(connection, "the files")
+
+    def _requests(self, connection: Any) -> None:
+        """Rebuild a day, rebuild every day by four processes side by side, and refresh everything."""
+        first, last = min(self._expected), max(self._expected)
+        before = self._builds(connection)
+        self._ask(connection, "a rebuild", rebuild_from=last, rebuild_to=last)
+        self.place.dbt(BUILD)
+        after = self._builds(connection)
+        rebuilt = {day for model, day in after if after[model, day] != before.get((model, day))}
+        if rebuilt != {last}:
+            raise DeployError(f"A rebuild of {last} has built {', '.join(sorted(rebuilt)) or 'no day'}.")
+        self._compare(connection, "a rebuild")
+
+        self._ask(connection, "side by side", rebuild_from=first, rebuild_to=last)
+        models = sorted(
+            node["name"]
+            for node in self.place.artifact("manifest.json")["nodes"].values()
+            if node["resource_type"] == "model" and "kpi" in node["tags"]
+        )
+        self.place.dbt((*BUILD, "--exclude", "tag:kpi+"))
+        self.place.dbt(*((*BUILD, "--select", model) for model in models[:4]))
+        self._compare(connection, f"side by side ({', '.join(models[:4])})")
+
+        self._ask(connection, "a full refresh", full_refresh=True)
+        self.place.dbt(BUILD)
+        self._compare(connection, "a full refresh")
+
+    def _checks(self) -> None:
+        """Run what the audit runs, the unit tests, and make the docs."""
+        self.place.dbt(("test", "--exclude-resource-type", "unit_test"))
+        self.place.dbt(("source", "freshness"))
+        self._progress("the audit: every test over everything passes, and the sources are fresh")
+        # Their inputs are made from the tables that are there by now.
+        self.place.dbt(("test", "--select", "test_type:unit"))
+        self._progress("the unit tests pass")
+        self.place.dbt(("docs", "generate", "--static"))
+        catalogued = set(self.place.artifact("catalog.json")["nodes"])
+        nodes = self.place.artifact("manifest.json")["nodes"]
+        models = {name for name, node in nodes.items() if node["resource_type"] == "model"}
+        if missing := sorted(models - catalogued):
+            raise DeployError(f"The docs lack the columns of {', '.join(missing)}.")
+        self._progress(f"the docs know the columns of all {len(models)} models")
+
+    def _access(self, connection: Any) -> None:
+        """Read as an analyst, and revoke what the release does not grant."""
+        if not self._password:
+            return
+        names = self.place.names
+        with self.place.connected(names.reader, self._password) as own:
+            if not self._execute(own, f"select count(*) from {names.marts}.listening_kpis_daily")[0][0]:
+                raise DeployError("An analyst sees no row of listening_kpis_daily.")
+            self._execute(own, f"select count(user_id) from {names.marts}.dim_users")
+            for statement in (
+                f"select user_name from {names.marts}.dim_users",
+                f"select * from {names.landing}.users",
+                f"delete from {names.marts}.listening_kpis_daily",
+            ):
+                try:
+                    self._execute(own, statement)
+                except redshift_connector.Error as error:
+                    own.rollback()
+                    if "permission denied" not in str(error).lower():
+                        raise
+                else:
+                    raise DeployError(f"An analyst may: {statement}")
+        warehouse = administration.Connection(connection)
+        self._execute(connection, f"grant select on {names.landing}.users to role {names.analysts}")
+        found = {"landing": names.landing, "marts": names.marts, "analysts": names.analysts}
+        granted = {
+            node["name"]
+            for node in self.place.artifact("manifest.json")["nodes"].values()
+            if f"role:{names.analysts}" in (node["config"].get("grants") or {}).get("select", [])
+        }
+        revoked = administration.revoke_what_is_not_granted(warehouse, granted=granted, **found)
+        if revoked != [f"select on {names.landing}.users"]:
+            raise DeployError(f"A deployment would revoke {', '.join(revoked) or 'nothing'}.")
+        self._progress("access: an analyst reads the marts, and neither names nor landing; other grants are revoked")
+
+    def _erase(self, connection: Any) -> None:
+        """Erase the person who listened most, and rebuild."""
+        names = self.place.names
+        person = self._execute(
+            connection,
+            f"select user_id from {names.marts}.fct_listens where user_id not like 'large-%'"
+            " group by user_id order by count(*) desc, user_id limit 1",
+        )[0][0]
+        lost = self._execute(
+            connection,
+            f"select to_char(listen_date, 'YYYY-MM-DD'), count(*) from {names.marts}.fct_listens"
+            f" where user_id = {administration.literal(person)} group by listen_date",
+        )
+        erase.erase(
+            administration.Connection(connection),
+            str(person),
+            landing=names.landing,
+            marts=names.marts,
+            manifest=self.place.artifact("manifest.json"),
+        )
+        self._expected.subtract({str(day): int(count) for day, count in lost})
+        self.place.dbt(BUILD)
+        self._compare(connection, "a person erased")
+
+    def _probe(self, connection: Any) -> None:
+        """Send the probes that the emulator is tested with, and tell each one that is answered differently."""
+        count, differences = smoke_probes.ask(connection, self.place.names.probes)
+        for difference in differences:
+            self._progress(difference)
+        same = count - len(differences)
+        self._progress(f"{same} of {count} probes are answered as by the Redshift emulator")
+
+    # -- what they are made of ----------------------------------------------------------------------------------------
 
     def _land(self, connection: Any, title: str) -> int:
-        """Land what is new and return the number of rows."""
+        """Land what is new; returns the rows."""
         rows = 0
         for table in ("songs", "users", "streams"):
-            landed = landing.land(table, self._settings, self._s3, Warehouse(connection, self.schemas[0], "smoke"))
+            warehouse = Warehouse(connection, self.place.names.landing, "smoke")
+            landed = landing.land(table, self.place.settings, self.place.s3, warehouse)
             if landed.rows is not None:
                 rows += landed.rows
                 self._progress(f"{title}: landed {landed.rows:,} rows of {table}")
         return rows
 
-    def _dbt(self, *words: str) -> None:
-        project = REPO / "dbt_project"
-        with tempfile.TemporaryDirectory() as scratch:
-            command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", *words]
-            command += ["--project-dir", str(project), "--profiles-dir", str(project), "--target", self._target]
-            command += ["--target-path", scratch, "--log-path", scratch]
-            done = subprocess.run(command, env=self._environ, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise DeployError(f"dbt {words[0]} failed:\n{(done.stdout + done.stderr).strip()}")
+    def _ask(self, connection: Any, title: str, **asked: Any) -> None:
+        names = self.place.names
+        requests.record(connection, names.landing, names.marts, f"smoke, {title}", asked)
 
-    def _compare(self, connection: Any, title: str, expected: Mapping[str, int]) -> None:
+    def _builds(self, connection: Any) -> dict[tuple[str, str], str]:
+        """Return when each model built each day."""
+        rows = self._execute(
+            connection,
+            "select model_name, to_char(listen_date, 'YYYY-MM-DD'), max(built_at)"
+            f" from {self.place.names.marts}.day_builds group by model_name, listen_date",
+        )
+        return {(str(model), str(day)): str(at) for model, day, at in rows}
+
+    def _compare(self, connection: Any, title: str) -> None:
         days = "to_char(listen_date, 'YYYY-MM-DD')"
-        rows = self._execute(connection, f"select {days}, listen_count from {self.schemas[1]}.listening_kpis_daily")
-        found = {day: int(count) for day, count in rows}
+        schema = self.place.names.marts
+        rows = self._execute(connection, f"select {days}, listen_count from {schema}.listening_kpis_daily")
+        found = {str(day): int(count) for day, count in rows}
+        expected = {day: count for day, count in self._expected.items() if count}
         wrong = [day for day in sorted({*found, *expected}) if found.get(day) != expected.get(day)]
         if wrong:
             day = wrong[0]
             raise DeployError(
-                f"The {title} run counts {found.get(day, 0)} listens on {day}, and the files hold "
+                f"The pass '{title}' counts {found.get(day, 0)} listens on {day}, and the files hold "
                 f"{expected.get(day, 0)} ({len(wrong)} days differ)."
             )
         self._progress(
             f"{title}: the KPIs count the {sum(found.values()):,} listens of the files, on {len(found)} days"
         )
 
-    def _probe(self) -> None:
-        """Send the probes that the emulator is tested with, and tell each one that is answered differently."""
-        from redshift_emulator.probes import PROBES, SETUP, Refusal
+    def _count(self, connection: Any, table: str, condition: str) -> int:
+        names = self.place.names
+        return int(self._execute(connection, f"select count(*) from {names.landing}.{table} where {condition}")[0][0])
 
-        # Who logs in is no property of the dialect, and what only the emulator refuses Redshift may take.
-        probes = [
-            probe
-            for probe in PROBES
-            if not any("current_user" in statement for statement in probe.statements)
-            and not (isinstance(probe.expected, Refusal) and "emulator" in probe.expected.text)
-        ]
-        differences = []
-        with self._connected() as connection:
-            connection.autocommit = True  # some probes begin and end transactions of their own
-            for statement in (f"create schema {self.schemas[2]}", f"set search_path to {self.schemas[2]}", *SETUP):
-                self._send(connection, statement)
-            for probe in probes:
-                expected: Any = probe.expected if isinstance(probe.expected, list | Refusal) else [(probe.expected,)]
-                try:
-                    answer: Any = [self._send(connection, statement) for statement in probe.statements][-1]
-                except redshift_connector.Error as error:
-                    connection.rollback()
-                    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-                    answer = Refusal(fields.get("C", ""), fields.get("M", str(error)))
-                if answer != expected:
-                    sent = "; ".join(probe.statements)
-                    differences.append(f"{sent}\n      answers {answer}\n      not     {expected} ({probe.page})")
-        for difference in differences:
-            self._progress(difference)
-        self._progress(
-            f"{len(probes) - len(differences)} of {len(probes)} probes are answered as by the Redshift emulator"
-        )
-
-    def _clean_up(self) -> None:
-        """Drop the schemas and delete the objects, all their versions too, whatever of them there is."""
-        with self._connected() as connection:
-            for schema in self.schemas:
-                self._execute(connection, f"drop schema if exists {schema} cascade")
-        for bucket, key in sorted(set(self._put)):
-            listed = self._s3.list_object_versions(Bucket=bucket, Prefix=key)
-            for entry in [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]:
-                if entry["Key"] == key:
-                    self._s3.delete_object(Bucket=bucket, Key=key, VersionId=entry["VersionId"])
-        self._progress("the schemas are dropped and the objects deleted")
+    def _execute(self, connection: Any, statement: str) -> list[tuple[Any, ...]]:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(statement)
+            rows = [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+        connection.commit()
+        return rows

@@ -7,7 +7,7 @@ import sys
 import pytest
 import redshift_connector
 
-from deploy import warehouse
+from deploy import build, release, warehouse
 from local.environment import REPO
 from tests.pipeline.warehouse import BOOKKEEPING
 
@@ -139,6 +139,50 @@ def test_an_analyst_builds_a_kpi_in_a_schema_of_their_own(built):
     assert administrator.query(rows.format("dev_ana")) == administrator.query(rows.format("analytics"))
     made = administrator.query("select tablename from pg_tables where schemaname = 'dev_ana'")
     assert {name for (name,) in made} == {"genre_kpis_daily", *BOOKKEEPING}
+
+
+def test_a_grant_that_the_release_no_longer_has_is_revoked_by_a_deployment(built):
+    administrator = warehouse.Connection(built.connect())
+    for statement in (
+        "create table analytics.of_a_model_that_is_gone (a integer)",
+        "grant select, insert on analytics.of_a_model_that_is_gone to role analyst",
+        "grant select on analytics.day_versions to role analyst",
+        "grant update on analytics.dim_songs to role analyst",
+        "grant select on landing.users to role analyst",
+        f"grant select on analytics.day_builds to {ANALYST}",
+    ):
+        administrator.query(statement)
+    granted = {*MARTS, *STEPS} - {"dim_users"}
+
+    revoked = warehouse.revoke_what_is_not_granted(administrator, granted=granted)
+
+    assert sorted(revoked) == [
+        "insert on analytics.of_a_model_that_is_gone",
+        "select on analytics.day_versions",
+        "select on analytics.of_a_model_that_is_gone",
+        "select on landing.users",
+        "update on analytics.dim_songs",
+    ]
+    assert warehouse.revoke_what_is_not_granted(administrator, granted=granted) == []
+    with log_in(built, ANALYST) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        for table in ("analytics.of_a_model_that_is_gone", "analytics.day_versions", "landing.users"):
+            with pytest.raises(redshift_connector.Error, match="permission denied"):
+                cursor.execute(f"select * from {table}")
+        cursor.execute("select count(*) from analytics.dim_songs")
+        cursor.execute("select user_id from analytics.dim_users")
+        cursor.execute("select count(*) from analytics.day_builds")  # what somebody granted to a user is theirs
+    administrator.query("drop table analytics.of_a_model_that_is_gone")
+    administrator.query(f"revoke select on analytics.day_builds from {ANALYST}")
+
+
+def test_what_a_release_grants_is_what_analysts_read(built):
+    names = ("AWS_DEFAULT_REGION", "REDSHIFT_HOST", "REDSHIFT_WORKGROUP")
+    made = build.DbtArtifacts(REPO, {**dict.fromkeys(names, "x"), "KPI_ANALYST_ROLE": "analyst"})
+    items = [release.Item(release.MANIFEST, "", made.manifest)]
+    assert release.granted(items, "analyst") == {*MARTS, *STEPS} - {"dim_users"}
+    assert release.granted(items, "another") == set()
 
 
 def test_the_pipeline_owns_what_it_builds(built):

@@ -118,7 +118,110 @@ def test_what_nobody_could_be_asked_about_is_not_called_healthy(console, account
         "roles": health.UNKNOWN,
         "Airflow": health.UNKNOWN,
         "DAG": health.UNKNOWN,
+        "alerts": health.UNKNOWN,
     }
+
+
+class Recorder:
+    """A service that moto has not: notes what it is asked, and answers that all is well."""
+
+    def __init__(self, told, answers):
+        self._told, self._answers = told, answers
+
+    def __getattr__(self, method):
+        def call(**arguments):
+            self._told.append(" ".join([method, *(str(value) for value in arguments.values())]))
+            return self._answers[method]
+
+        return call
+
+
+ANSWERS = {
+    "get_workgroup": {"workgroup": {"status": "AVAILABLE"}},
+    "get_namespace": {"namespace": {"adminPasswordSecretArn": "arn:secret"}},
+    "list_usage_limits": {"usageLimits": []},
+    "create_usage_limit": {},
+    "execute_statement": {"Id": "1"},
+    "describe_statement": {"Status": "FINISHED"},
+    "get_environment": {"Environment": {"Status": "AVAILABLE"}},
+    "invoke_rest_api": {"RestApiResponse": {"import_errors": [], "slots": 2, "is_paused": False}},
+}
+
+
+def test_what_a_dag_needs_is_there_before_it(console, monkeypatch):
+    told = []
+    client, put, apply = commands.Target.client, commands.Bucket._put, commands.Stacks.apply
+    lacking = {"redshift-serverless", "redshift-data", "mwaa"}
+    monkeypatch.setattr(
+        commands.Target,
+        "client",
+        lambda target, service: Recorder(told, ANSWERS) if service in lacking else client(target, service),
+    )
+    monkeypatch.setattr(commands.Bucket, "_put", lambda bucket, item: told.append(item.key) or put(bucket, item))
+    monkeypatch.setattr(
+        commands.Stacks,
+        "apply",
+        lambda stacks, name, template, parameters: (
+            told.append(f"stack {name} {parameters.get('Stage', 'complete')}")
+            or apply(stacks, name, template, parameters)
+        ),
+    )
+    console("deploy")
+
+    def first(words):
+        return next(position for position, line in enumerate(told) if words in line)
+
+    order = [
+        "stack kpi-test base",
+        'create user "IAMR:kpi-test-airflow-us-east-1"',
+        "grant usage on schema",
+        "plugins.zip",
+        "stack kpi-test complete",
+        "invoke_rest_api kpi-test PATCH /pools/transform",
+        "dags/dbt_project/target/manifest.json",
+        "dags/streaming_kpis.py",
+        "invoke_rest_api kpi-test GET /dags/streaming_kpis",
+    ]
+    assert sorted(order, key=first) == order
+
+
+def test_nobody_to_hear_of_a_failure_is_said_by_plan_and_deploy(console, tmp_path):
+    loud = "NOBODY HEARS OF A FAILURE: test.yaml has no AlertEmail"
+    for command in ("plan", "deploy"):
+        assert any(line.startswith(loud) for line in console(command).lines)
+    (tmp_path / "environments" / "test.yaml").write_text("parameters: {AlertEmail: somebody@example.com}")
+    assert not any(line.startswith(loud) for line in console("plan").lines)
+
+
+@pytest.mark.parametrize("name", ["prod", "prod-eu"])
+def test_production_is_not_deployed_without_somebody_who_hears_of_a_failure(
+    account, repository, tmp_path, name, capsys
+):
+    arguments = [name, "--environments", str(tmp_path), "--repository", str(repository.path)]
+    (tmp_path / f"{name}.yaml").write_text("parameters: {BaseCapacity: 8}")
+    assert main(["plan", *arguments]) == 0
+    assert "NOBODY HEARS" in capsys.readouterr().out
+    assert main(["deploy", *arguments]) == 1
+    assert f"write 'waive: [AlertEmail]' into {name}.yaml" in capsys.readouterr().err
+    assert account.client("cloudformation").describe_stacks()["Stacks"] == []
+
+    (tmp_path / f"{name}.yaml").write_text("waive: [AlertEmail]")
+    target = commands.Target(environment.load(tmp_path, name), print)
+    assert [line[:12] for line in commands._without_alerts(target)] == ["NOBODY HEARS"]
+    assert "AlertEmail" in target.environment.waived
+
+
+def test_the_zones_are_chosen_once_and_stay(console, account, monkeypatch, tmp_path):
+    console("deploy")
+    stack = account.client("cloudformation").describe_stacks(StackName="kpi-test")["Stacks"][0]
+    parameters = {entry["ParameterKey"]: entry["ParameterValue"] for entry in stack["Parameters"]}
+    assert parameters["ZoneIds"] == "use1-az1,use1-az2,use1-az4"
+    # AWS opens a zone: the subnets can't move into it.
+    monkeypatch.setattr(commands.zones, "choose", lambda client, region: ["use1-az0", "use1-az1", "use1-az2"])
+    assert console("deploy").changes == [] and console("plan").lines[-1] == "nothing would change"
+    (tmp_path / "environments" / "test.yaml").write_text("parameters: {ZoneIds: 'use1-az4,use1-az5,use1-az6'}")
+    changed = "~ ZoneIds = use1-az4,use1-az5,use1-az6 (is use1-az1,use1-az2,use1-az4) of kpi-test"
+    assert changed in console("plan").changes
 
 
 def test_a_file_that_somebody_else_changed_is_put_again(console, account, objects):
@@ -202,8 +305,10 @@ def test_another_account_is_refused(account, tmp_path):
     ("text", "sentence"),
     [
         ("parameters: {Stage: base}", "sets Stage, which the deploy command fills itself"),
-        ("parameter: {}", "may have account, parameters, region and nothing else"),
+        ("parameter: {}", "may have account, parameters, region, waive and nothing else"),
         ("parameters: [1]", "are no list of names and values"),
+        ("waive: [BaseCapacity]", "dev.yaml can waive AlertEmail and nothing else, as a list"),
+        ("waive: AlertEmail", "dev.yaml can waive AlertEmail and nothing else, as a list"),
         ("a: [", "is no YAML"),
     ],
 )

@@ -153,9 +153,31 @@ def test_a_paused_dag_is_said_to_be_paused(stubbed):
 
 def test_an_api_that_can_not_be_reached_is_a_failed_check(stubbed):
     made = stubbed("mwaa", ("invoke_rest_api", ("AccessDeniedException", 403)), ("invoke_rest_api", ("X", 403)))
-    checks = health.airflow_checks(made, NAME, no_wait)
+    checks = [health.pool(made, NAME, no_wait), health.dag(made, NAME, no_wait)]
     assert [check.state for check in checks] == [health.FAILED, health.FAILED]
     assert "does not pass the question on" in checks[0].text
+
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:kpi-test-alerts"
+
+
+@pytest.mark.parametrize(
+    ("arns", "state", "words"),
+    [
+        ([], health.WARNING, "NOBODY HEARS OF A FAILURE: nobody is subscribed"),
+        (["PendingConfirmation"], health.WARNING, "nobody has confirmed the subscription by its first mail"),
+        (["PendingConfirmation", f"{TOPIC}:1", f"{TOPIC}:2"], health.OK, "2 subscribed"),
+    ],
+)
+def test_who_hears_of_a_failure(stubbed, arns, state, words):
+    answer = {"Subscriptions": [{"SubscriptionArn": arn} for arn in arns]}
+    found = health.alerts(stubbed("sns", ("list_subscriptions_by_topic", answer, {"TopicArn": TOPIC})), TOPIC)
+    assert found.state == state and words in found.text
+
+
+def test_a_topic_that_can_not_be_asked_about_is_not_called_healthy(stubbed):
+    refused = stubbed("sns", ("list_subscriptions_by_topic", ("AuthorizationError", 403)))
+    assert health.alerts(refused, TOPIC).state == health.UNKNOWN
 
 
 def test_an_emulator_that_breaks_the_connection_has_no_such_service():
@@ -237,7 +259,8 @@ def test_only_a_statement_that_can_not_be_repeated_may_be_there_already(stubbed)
 
     there = Answers({"create role": "ERROR: Role already exists", "create user": "ERROR: user already exists"})
     warehouse.bootstrap(there, user="IAMR:x", database="kpi")
-    assert len(there.sent) == len(warehouse.render("bootstrap", user="", database="", landing="", marts=""))
+    names = dict.fromkeys(("user", "database", "landing", "marts", "pipeline", "analysts"), "")
+    assert len(there.sent) == len(warehouse.render("bootstrap", **names))
     for refused in ({"create role": "ERROR: permission denied"}, {"grant usage": "ERROR: schema already locked"}):
         with pytest.raises(DeployError):
             warehouse.bootstrap(Answers(refused), user="IAMR:x", database="kpi")

@@ -125,10 +125,60 @@ def test_a_task_reads_and_writes_what_the_dag_does_and_no_more(action, place, al
     arns = [
         re.sub(r"\$\{(?:AWS::)?(\w+)\}", r"\1", text(arn))
         for name, _, statement in cloudformation.statements(TEMPLATES["airflow"])
-        if name == "ExecutionRole" and action in listed(statement["Action"])
-        for arn in listed(statement["Resource"])
+        if name == "ExecutionRole" and any(fnmatchcase(action, pattern) for pattern in listed(statement["Action"]))
+        for arn in listed(statement.get("Resource", []))
     ]
     assert any(fnmatchcase(f"arn:Partition:s3:::{place}", arn) for arn in arns) is allowed
+
+
+# The actions of AWS's own samples, word by word: the MWAA user guide's pages 'Amazon MWAA execution role' and 'Using
+# customer managed keys for encryption', and the CloudWatch user guide on topics that are encrypted.
+SAMPLES = {
+    ("airflow", "Health"): {"airflow:PublishMetrics"},
+    ("airflow", "ReadsItsBucket"): {"s3:GetObject*", "s3:GetBucket*", "s3:List*"},
+    ("airflow", "FindsItsBuckets"): {"s3:GetAccountPublicAccessBlock"},
+    ("airflow", "Logs"): {
+        "logs:CreateLogStream",
+        "logs:CreateLogGroup",
+        "logs:PutLogEvents",
+        "logs:GetLogEvents",
+        "logs:GetLogRecord",
+        "logs:GetLogGroupFields",
+        "logs:GetQueryResults",
+    },
+    ("airflow", "LogGroups"): {"logs:DescribeLogGroups"},
+    ("airflow", "Metrics"): {"cloudwatch:PutMetricData"},
+    ("airflow", "Queues"): {
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    },
+    ("airflow", "Key"): {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*", "kms:Encrypt"},
+    ("airflow", "QueueKey"): {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*", "kms:Encrypt"},
+    ("storage", "Logs"): {"kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"},
+    ("storage", "Alarms"): {"kms:Decrypt", "kms:GenerateDataKey*"},
+}
+
+
+@pytest.mark.parametrize(("template", "sid"), SAMPLES, ids="-".join)
+def test_a_statement_has_each_action_of_the_sample_of_aws(template, sid):
+    (statement,) = [found for *_, found in cloudformation.statements(TEMPLATES[template]) if found["Sid"] == sid]
+    assert set(listed(statement["Action"])) >= SAMPLES[template, sid]
+
+
+def test_the_network_takes_zones_by_id():
+    subnets = [
+        resource["Properties"]
+        for resource in TEMPLATES["network"]["Resources"].values()
+        if resource["Type"] == "AWS::EC2::Subnet"
+    ]
+    assert [subnet["AvailabilityZoneId"] for subnet in subnets] == [
+        {"Fn::Select": [number, {"Ref": "ZoneIds"}]} for number in range(3)
+    ]
+    assert not any("AvailabilityZone" in subnet for subnet in subnets), "a position means another zone in each account"
 
 
 def test_a_network_without_a_way_out_has_the_endpoints_that_airflow_and_the_dag_need():
@@ -189,7 +239,8 @@ def test_no_secret_holds_a_password():
 
 def test_each_parameter_of_the_root_has_a_default_or_is_filled():
     parameters = TEMPLATES["root"]["Parameters"]
-    assert {name for name, entry in parameters.items() if "Default" not in entry} <= environment.OWN_PARAMETERS
+    filled = environment.OWN_PARAMETERS | {"ZoneIds"}
+    assert {name for name, entry in parameters.items() if "Default" not in entry} <= filled
     assert set(parameters) >= environment.OWN_PARAMETERS
     assert set(release.VERSIONED.values()) <= environment.OWN_PARAMETERS
 
