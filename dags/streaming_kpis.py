@@ -9,6 +9,7 @@ Every run takes in the files that arrived in S3 since the last one, and rebuilds
    (`assert_...`) is a task of its own. A model whose test fails holds back what depends on it, and the KPIs stay as
    they were. Each task's log has dbt's own words, each test with its result among them.
 3. **publish**: the dbt docs and the KPI page, and the run's figures in one line.
+4. **next_run**: where more has landed, or more days are to be rebuilt, than one run takes, it asks for the next one.
 
 **To rebuild days**, trigger it with a first and a last day. **To rebuild everything** from the landing tables, switch
 on *Everything*. Both only change how much is computed anew: what has landed is never loaded again.
@@ -67,4 +68,5 @@ with DAG(
         publish_docs(SETTINGS)
         tasks.figures() >> tasks.kpi_page()
 
-    land >> landed() >> transform(SETTINGS) >> publish >> tasks.end_turn().as_teardown(setups=turn)
+    work = land >> landed() >> transform(SETTINGS) >> publish >> tasks.next_run(dag.dag_id)
+    work >> tasks.end_turn().as_teardown(setups=turn)

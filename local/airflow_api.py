@@ -8,7 +8,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from local.dag_test import reason
 from local.errors import LocalError
 
 POLL_SECONDS = 0.5
+# A laptop that is busy with tests answers late, and asking for a run again would start two.
+TIMEOUT_SECONDS = 120
 # No proxy: the address is the loopback interface's.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -51,7 +53,7 @@ class AirflowApi:
         return self._call("GET", f"/api/v2/dags/{self.dag_id}/details")["params"]
 
     def run(self, conf: dict | None, logs: Path) -> Iterator[dict]:
-        """Run the DAG once and yield the events that `local.dag_test` would tell.
+        """Run the DAG, and the runs that it asks for, and yield the events that `local.dag_test` would tell.
 
         Args:
             conf: The run's params.
@@ -66,6 +68,25 @@ class AirflowApi:
         except urllib.error.HTTPError as error:
             raise LocalError(f"Airflow refused the run: {_sentence(error)}") from None
         run_id = run["dag_run_id"]
+        while True:
+            state = yield from self._follow(runs, run_id, logs)
+            asked = self._asked_for(f"{runs}/{urllib.request.quote(run_id, safe='')}") if state == "success" else None
+            if not asked:
+                yield {"event": "end", "state": state, "reason": ""}
+                return
+            run_id = asked
+            yield {"event": "step", "text": f"going on with {run_id}"}
+
+    def _asked_for(self, path: str) -> str | None:
+        """Return the run that a run has asked for, if any."""
+        try:
+            return self._call("GET", f"{path}/taskInstances/next_run/xcomEntries/trigger_run_id")["value"]
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def _follow(self, runs: str, run_id: str, logs: Path) -> Generator[dict, None, str]:
         folder = logs / f"dag_id={self.dag_id}" / f"run_id={run_id}"
         path = f"{runs}/{urllib.request.quote(run_id, safe='')}"
         seen: dict[tuple[str, int], str] = {}
@@ -78,8 +99,7 @@ class AirflowApi:
                     seen[attempt] = task["state"]
                     yield from _events(task, folder)
             if state in ("success", "failed"):
-                yield {"event": "end", "state": state, "reason": ""}
-                return
+                return state
             time.sleep(POLL_SECONDS)
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
@@ -92,7 +112,7 @@ class AirflowApi:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
-        with _opener.open(request, timeout=30) as answer:
+        with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
             return json.load(answer)
 
 

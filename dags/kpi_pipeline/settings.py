@@ -38,8 +38,10 @@ class Settings:
     schema: str  # KPI_SCHEMA ("analytics"): where dbt builds
     allow_smaller_snapshots: bool  # KPI_ALLOW_SMALLER_SNAPSHOTS (false): take a songs.csv or users.csv that shrank
     max_reject_share: float  # KPI_MAX_REJECT_SHARE (0.05): of a batch's rows, above it the run fails; 1 for never
-    max_bytes_per_load: int  # KPI_MAX_BYTES_PER_LOAD (10 GiB): of new files in one load; 0 for no limit
+    max_bytes_per_load: int  # KPI_MAX_BYTES_PER_LOAD (10 GiB): of files in a load, of batches in a run; 0 for none
     max_files_per_load: int  # KPI_MAX_FILES_PER_LOAD (10000): new files in one load; 0 for no limit
+    max_days_per_run: int  # KPI_MAX_DAYS_PER_RUN (92): days whose KPIs one run rebuilds; 0 for no limit
+    newest_first: bool  # KPI_NEWEST_FIRST (false): load and rebuild the newest days first, where a limit is met
     quarantine_prefix: str  # KPI_QUARANTINE_PREFIX (""): where refused files are moved to; "" leaves them in place
     listing_window_days: int  # KPI_LISTING_WINDOW_DAYS (0): list streams/<date> keys of so many days; 0 for all keys
     models_at_once: int  # KPI_MODELS_AT_ONCE (4): how many build side by side; 1 where isolation is SERIALIZABLE
@@ -126,6 +128,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         listing_window_days=number("KPI_LISTING_WINDOW_DAYS", 0, 0, 3660),
         max_bytes_per_load=number("KPI_MAX_BYTES_PER_LOAD", 10 * 2**30, 0, 2**50),
         max_files_per_load=number("KPI_MAX_FILES_PER_LOAD", 10_000, 0, 10**9),
+        max_days_per_run=number("KPI_MAX_DAYS_PER_RUN", 92, 0, 10**6),
+        newest_first=flag("KPI_NEWEST_FIRST"),
         quarantine_prefix=_quarantine(text("KPI_QUARANTINE_PREFIX"), f"{prefix}/" if prefix else ""),
         models_at_once=int(matching("KPI_MODELS_AT_ONCE", "4", re.compile("[124]"), "1, 2 or 4")),
         schedule=None if schedule.lower() == "none" else _checked_schedule(schedule),

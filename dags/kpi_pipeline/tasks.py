@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from kpi_pipeline import alerts, requests, turns
+from kpi_pipeline import alerts, portions, requests, turns
 from kpi_pipeline import settings as pipeline_settings
 from kpi_pipeline.sql import render
 
@@ -142,15 +143,18 @@ def land(table: str, run_id: str | None = None, ti: Any = None) -> None:
 
 @task
 def figures(run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> dict[str, float]:
-    """Write what the run did: a row of ``pipeline_runs``, a line of the log, the message, and the task's result."""
+    """Write what the run did: a row of ``pipeline_runs``, a line of the log, the message, and the task's result.
+
+    Of runs that go on with one another's work only the last one sends the message, with the figures of them all.
+    """
     settings = _settings_with_buckets()
     names = {"schema": settings.landing_schema, "marts": settings.schema}
     started, finished = dag_run.start_date.astimezone(UTC), datetime.now(UTC)
     ignored_count, ignored_keys = _ignored(ti)
+    runs = portions.chain(run_id or "")
     with _explained(), closing(_connect(settings)) as connection, connection.cursor() as cursor:
         cursor.execute(render("run_figures", run_id="%s", **names), [_recorded(run_id)] * 3)
         counts = dict(zip(_COUNTS, map(int, cursor.fetchone()), strict=True))
-        done = requests.carried_out(cursor, settings.landing_schema, settings.schema, _recorded(run_id))
         seconds = round((finished - started).total_seconds(), 1)
         result = {**counts, "objects_ignored": ignored_count, "seconds": seconds}
         row = {
@@ -168,15 +172,72 @@ def figures(run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> d
             list(row.values()),
         )
         connection.commit()
+        left = portions.left(cursor, settings.schema)
+        done = [
+            sentence
+            for run in runs
+            for sentence in requests.carried_out(cursor, settings.landing_schema, settings.schema, _recorded(run))
+        ]
+        total = _total(cursor, settings, runs, result)
     log.info("kpi_pipeline: %s", ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in result.items()))
     for sentence in done:
         log.info("kpi_pipeline: %s", sentence)
-    warnings = _warnings(ti)
+    if left:
+        log.info("kpi_pipeline: %s", left)
+        return result
+    warnings = [warning for run in runs for warning in _warnings(ti, run)]
     if ignored_count:
         keys = ", ".join(ignored_keys) + (", ..." if ignored_count > len(ignored_keys) else "")
         warnings.append(f"objects of the bucket that look like data and were ignored, {ignored_count:,}: {keys}")
-    alerts.report_success(settings, dag_run, result, warnings, done)
+    alerts.report_success(settings, dag_run, total, warnings, done)
     return result
+
+
+def _total(
+    cursor: Any, settings: pipeline_settings.Settings, runs: list[str], last: dict[str, float]
+) -> dict[str, float]:
+    """Return the figures of a chain of runs together; the seconds are those from its start to its end."""
+    sums = ", ".join(f"sum({name})" for name in _COUNTS)
+    cursor.execute(
+        f"select {sums}, datediff(second, min(started_at), max(finished_at))"
+        f" from {settings.landing_schema}.pipeline_runs where run_id in ({', '.join(['%s'] * len(runs))})",
+        runs,
+    )
+    *counts, seconds = cursor.fetchone()
+    if len(runs) == 1:
+        return last
+    return {**last, **dict(zip(_COUNTS, map(int, counts), strict=True)), "seconds": float(seconds), "runs": len(runs)}
+
+
+class NextRunOperator(TriggerDagRunOperator):
+    """Ask for the run that goes on where this one ends; skip where nothing is left."""
+
+    def execute(self, context: Any) -> None:
+        """Trigger the DAG again if the plans of this run left something.
+
+        Raises:
+            AirflowSkipException: Nothing is left.
+        """
+        settings = pipeline_settings.load()
+        with _explained(), closing(_connect(settings)) as connection, connection.cursor() as cursor:
+            left = portions.left(cursor, settings.schema)
+        if not left:
+            raise AirflowSkipException("nothing is left to the next run")
+        self.trigger_run_id = portions.next_run_id(context["run_id"])
+        log.info("kpi_pipeline: %s, %s", left, self.trigger_run_id)
+        super().execute(context)
+
+
+def next_run(dag_id: str) -> NextRunOperator:
+    """Ask for a further run of the DAG, which waits for its turn and for the end of this one."""
+    return NextRunOperator(
+        task_id="next_run",
+        trigger_dag_id=dag_id,
+        # A try whose answer was lost has asked for it already.
+        skip_when_already_exists=True,
+        # It would be a param that the DAG does not have.
+        openlineage_inject_parent_info=False,
+    )
 
 
 @task
@@ -193,10 +254,10 @@ def kpi_page() -> None:
     log.info("kpi_pipeline: the KPI page is %s", url)
 
 
-def _warnings(instance: Any) -> list[str]:
-    """What dbt's tests of this run warn of: see :func:`~kpi_pipeline.alerts.keep_warnings`."""
+def _warnings(instance: Any, run_id: str) -> list[str]:
+    """What dbt's tests of a run warn of: see :func:`~kpi_pipeline.alerts.keep_warnings`."""
     builds = sorted(name for name in instance.task.dag.task_ids if name.startswith("transform."))
-    kept = instance.xcom_pull(task_ids=builds, key="warnings") or []
+    kept = instance.xcom_pull(task_ids=builds, key="warnings", run_id=run_id) or []
     return [warning for warnings in kept if warnings for warning in warnings]
 
 

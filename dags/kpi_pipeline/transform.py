@@ -53,7 +53,7 @@ def transform(settings: Settings) -> DbtTaskGroup:
             "pool_slots": SLOTS // settings.models_at_once,
             "install_deps": False,
             "append_env": True,
-            "env": _environment(),
+            "env": _environment(settings),
             "on_warning_callback": keep_warnings,
             "retry_policy": RetryWhatMayPass(),
             "vars": {"test_scope": "run"},
@@ -138,11 +138,14 @@ def _profile(settings: Settings) -> ProfileConfig:
     )
 
 
-def _environment() -> dict[str, Any]:
+def _environment(settings: Settings) -> dict[str, Any]:
     """What differs from run to run travels as environment: a changed var would make dbt parse the project anew."""
     return {
         "DBT_ENV_CUSTOM_ENV_RUN_ID": "{{ run_id }}",
         "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test",
+        "KPI_MAX_BYTES_PER_LOAD": str(settings.max_bytes_per_load),
+        "KPI_MAX_DAYS_PER_RUN": str(settings.max_days_per_run),
+        "KPI_NEWEST_FIRST": str(settings.newest_first).lower(),
         # The manifest is made beforehand; writing it again would cost each task a tenth of a second.
         "DBT_WRITE_JSON": "false",
     }

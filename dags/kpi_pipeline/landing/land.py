@@ -56,8 +56,8 @@ class FilesRefused(Exception):
 def land(table_name: str, settings: Settings, s3: Any, warehouse: Warehouse) -> Landing:
     """Load the files of a table that the ledger does not have.
 
-    They go in loads of at most so many bytes and files as the settings say, by key; each is a transaction. A refused
-    file keeps none of the others out.
+    They go in loads of at most so many bytes and files as the settings say, by key or, with ``newest_first``, from the
+    last key to the first; each is a transaction. A refused file keeps none of the others out.
 
     Args:
         table_name: A key of :data:`~kpi_pipeline.landing.tables.TABLES`.
@@ -165,6 +165,7 @@ class _Loading:
             new = [newest] if newest and newest not in known else []
         else:
             new = [file for file in listing if file not in known]
+            new = new[::-1] if self.settings.newest_first else new
         return versions.drop_known_contents(self.s3, new, known.checksums)
 
     def load(self, files: list[File]) -> None:
@@ -264,9 +265,14 @@ class _Loading:
 def _newest(listing: Iterable[File], known: Versions) -> File | None:
     """Return the snapshot that was put last: songs.csv and songs.csv.gz may both be there.
 
-    S3 tells times to the second. Of two files of the same second it is the one that has not landed yet.
+    S3 tells times to the second. Of two files of the same second it is the one that has not landed yet, or else the one
+    that landed last: with any other rule the two would take turns.
     """
-    return max(listing, key=lambda file: (file.modified_at, file not in known, file.key), default=None)
+
+    def order(file: File) -> tuple[datetime, float, str]:
+        return file.modified_at, known.batch_numbers.get((file.key, file.etag), float("inf")), file.key
+
+    return max(listing, key=order, default=None)
 
 
 def _broken(s3: Any, files: list[File], error: Exception) -> dict[File, str]:

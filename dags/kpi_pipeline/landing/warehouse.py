@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -32,10 +32,12 @@ class Versions:
     Attributes:
         etags: Each key and ETag.
         checksums: By key, those that the ledger has.
+        batch_numbers: Of a snapshot, when the newest version of each key landed, by key and ETag.
     """
 
     etags: frozenset[tuple[str, str]]
     checksums: Mapping[str, set[str]]
+    batch_numbers: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def __contains__(self, file: File) -> bool:
         """Tell whether the file's version is among them."""
@@ -132,16 +134,18 @@ class Warehouse:
             table: The landing table.
             keys: The lowest and the highest key to read; a snapshot has few, and they are all read.
         """
+        numbers: dict[tuple[str, str], int] = {}
         if table.is_snapshot:
-            newest = self._newest_version(table)
-            rows = [newest[:3]] if newest else []
+            of_keys = self._versions("newest_versions", table, ALL_KEYS)
+            numbers = {(key, etag): int(number) for key, etag, _, _, number in of_keys}
+            rows = [row[:3] for row in sorted(of_keys, key=lambda row: row[4])[-1:]]
         else:
             rows = self._versions("loaded_versions", table, keys)
         checksums: dict[str, set[str]] = {}
         for key, _, checksum in rows:
             if checksum:
                 checksums.setdefault(key, set()).add(checksum)
-        return Versions(frozenset((row[0], row[1]) for row in rows), checksums)
+        return Versions(frozenset((row[0], row[1]) for row in rows), checksums, numbers)
 
     def is_listed_whole(self, table: Table, hours: int) -> bool:
         """Whether every object of the table was looked at within the last hours."""

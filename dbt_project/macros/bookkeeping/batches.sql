@@ -7,8 +7,7 @@
 {% endmacro %}
 
 {% macro is_due_batch(column) %}
-    {%- set batches = due_batches() -%}
-    {%- if is_incremental() -%}{{ in_list(column, batches, 'timestamp') }}{%- else -%}true{%- endif -%}
+    {{- is_planned(column, ref('int_batches_due'), timestamp_text('loaded_at'), 'timestamp') -}}
 {% endmacro %}
 
 {#- The batches that any model is to take in. -#}
@@ -34,7 +33,7 @@
     {% set recorded = run_query(
         'select distinct ' ~ timestamp_text('due.loaded_at') ~ ' from ' ~ source('bookkeeping', 'transformed_batches')
         ~ ' as taken left join ' ~ ref('int_batches_due') ~ ' as due'
-        ~ ' on taken.model_name = due.model_name and taken.loaded_at = due.loaded_at'
+        ~ ' on taken.model_name = due.model_name and taken.loaded_at = due.loaded_at and due.is_taken'
         ~ " where taken.model_name = '" ~ model.name ~ "' order by 1"
     ).columns[0].values() | list %}
     {% if not recorded %}{{ return('true') }}{% endif %}
@@ -55,7 +54,7 @@
     insert into {{ source('bookkeeping', 'transformed_batches') }} (model_name, loaded_at, recorded_at, run_id)
     select model_name, loaded_at, {{ build_time() }}, {{ run_id() }}
     from {{ ref('int_batches_due') }}
-    where model_name = '{{ model.name }}'
+    where model_name = '{{ model.name }}' and is_taken
 {% endmacro %}
 
 {#- Every test before the KPIs has let these batches pass. Until then a batch stays due for all of its models, and thereby
@@ -65,15 +64,17 @@
     insert into {{ source('bookkeeping', 'passed_batches') }} (loaded_at, recorded_at, run_id)
     select distinct loaded_at, {{ build_time() }}, {{ run_id() }}
     from {{ ref('int_batches_due') }}
-    where loaded_at not in (select loaded_at from {{ source('bookkeeping', 'passed_batches') }})
+    where is_taken and loaded_at not in (select loaded_at from {{ source('bookkeeping', 'passed_batches') }})
 {% endmacro %}
 
-{#- A table that is made for the first time needs every batch in int_streams_due, which has the due ones. -#}
+{#- A table that is made anew needs every batch that it recorded in int_streams_due, which has those of the plan. The others
+    are still due. -#}
 {% macro require_every_batch_in_the_plan() %}
     {% if execute and flags.WHICH in ('run', 'build') and not is_incremental() %}
         {% set missing = run_query(
             'select count(distinct loaded_at) from ' ~ source('landing', 'loaded_files')
-            ~ " where table_name = 'streams' and landed_count > 0"
+            ~ " where table_name = 'streams' and landed_count > 0 and loaded_at in (select loaded_at from "
+            ~ source('bookkeeping', 'transformed_batches') ~ " where model_name = '" ~ model.name ~ "')"
             ~ ' and loaded_at not in (select loaded_at from ' ~ ref('int_streams_due') ~ ')'
         ).columns[0].values()[0] %}
         {% if missing %}

@@ -7,8 +7,7 @@
 {% endmacro %}
 
 {% macro is_due_day(column) %}
-    {%- set days = due_days() -%}
-    {%- if is_incremental() -%}{{ in_list(column, days, 'date') }}{%- else -%}true{%- endif -%}
+    {{- is_planned(column, ref('int_days_due'), date_text('listen_date'), 'date') -}}
 {% endmacro %}
 
 {#- What the mechanism relies on. Without it a rebuilt day would overwrite other days, or lose rows of its own. -#}
@@ -75,5 +74,5 @@
     insert into {{ source('bookkeeping', 'day_builds') }} (model_name, listen_date, version, built_at, run_id)
     select model_name, listen_date, version, {{ build_time() }}, {{ run_id() }}
     from {{ ref('int_days_due') }}
-    where model_name = '{{ model.name }}'
+    where model_name = '{{ model.name }}' and is_taken
 {% endmacro %}

@@ -9,14 +9,36 @@
     {% endif %}
 {% endmacro %}
 
-{% macro planned(plan, expression, model_name=none) %}
+{% macro planned(plan, expression, model_name=none, taken=true) %}
     {% if not execute or load_relation(plan) is none %}{{ return([]) }}{% endif %}
     {% set rows = run_query(
-        'select distinct ' ~ expression ~ ' from ' ~ plan
-        ~ (" where model_name = '" ~ model_name ~ "'" if model_name) ~ ' order by 1'
+        'select distinct ' ~ expression ~ ' from ' ~ plan ~ (' where is_taken' if taken else ' where not is_taken')
+        ~ (" and model_name = '" ~ model_name ~ "'" if model_name) ~ ' order by 1'
     ) %}
     {{ return(rows.columns[0].values() | list) }}
 {% endmacro %}
+
+{#- What a model reads. A table that is made anew gets everything but what the plan leaves to the next run. -#}
+{% macro is_planned(column, plan, expression, type) -%}
+    {%- set taken, left = planned(plan, expression, model.name), planned(plan, expression, model.name, taken=false) -%}
+    {%- if is_incremental() -%}
+        {{ in_list(column, taken, type) }}
+    {%- elif left -%}
+        not ({{ in_list(column, left, type) }})
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{#- A run takes a portion of what is due, and asks for the next run where something is left. The limits are those of the
+    orchestrator; 0, or none, is no limit. They are read when a model runs, so that another limit parses nothing anew. -#}
+{% macro limit_of(variable) -%}
+    {{ (env_var(variable, '0') | int if execute else 0) or 2 ** 60 }}
+{%- endmacro %}
+
+{% macro newest_or_oldest_first() -%}
+    {{ 'desc' if execute and env_var('KPI_NEWEST_FIRST', 'false') | lower in ('true', '1', 'yes', 'on') else 'asc' }}
+{%- endmacro %}
 
 {#- The range stands beside the list because blocks are pruned by their smallest and largest value. For an empty list no
     constant: Redshift evaluates `where false` on its leader, and documents no MERGE on a constant. -#}
@@ -50,4 +72,13 @@
 
 {% macro models_tagged(tag) %}
     {{ return(nodes_tagged(tag) | map(attribute='name') | list) }}
+{% endmacro %}
+
+{% macro list_models_tagged(tag) %}
+    {%- for model_name in models_tagged(tag) -%}
+        select cast('{{ model_name }}' as varchar(128)) as model_name
+        {{ 'union all' if not loop.last }}
+    {% else -%}
+        select cast(null as varchar(128)) as model_name
+    {%- endfor -%}
 {% endmacro %}

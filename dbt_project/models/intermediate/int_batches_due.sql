@@ -29,7 +29,11 @@ list_batches as (
 
     select
         loaded_at,
-        max(batch_number) as batch_number
+        max(batch_number) as batch_number,
+        sum(sum(size_bytes)) over (
+            order by max(batch_number)
+            rows between unbounded preceding and current row
+        ) as total_bytes
     from loaded_files
     where table_name = 'streams'
     group by loaded_at
@@ -38,12 +42,7 @@ list_batches as (
 
 list_models as (
 
-    {% for model_name in models_tagged('by_batch') -%}
-        select cast('{{ model_name }}' as varchar(128)) as model_name
-        {{ 'union all' if not loop.last }}
-    {% else -%}
-        select cast(null as varchar(128)) as model_name
-    {% endfor %}
+    {{ list_models_tagged('by_batch') }}
 
 ),
 
@@ -52,7 +51,9 @@ keep_batches_not_done as (
     select
         list_models.model_name,
         list_batches.loaded_at,
-        list_batches.batch_number
+        list_batches.batch_number,
+        list_batches.total_bytes - min(list_batches.total_bytes) over ()
+        <= {{ limit_of('KPI_MAX_BYTES_PER_LOAD') }} as is_taken
     from list_models
     cross join list_batches
     left join transformed_batches

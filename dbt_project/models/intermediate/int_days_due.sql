@@ -11,6 +11,12 @@
 
 with
 
+batches_due as (
+
+    select * from {{ ref('int_batches_due') }}
+
+),
+
 day_versions as (
 
     select * from {{ source('bookkeeping', 'day_versions') }}
@@ -36,12 +42,7 @@ find_built_versions as (
 
 list_models as (
 
-    {% for model_name in models_tagged('kpi') -%}
-        select cast('{{ model_name }}' as varchar(128)) as model_name
-        {{ 'union all' if not loop.last }}
-    {% else -%}
-        select cast(null as varchar(128)) as model_name
-    {% endfor %}
+    {{ list_models_tagged('kpi') }}
 
 ),
 
@@ -50,7 +51,8 @@ keep_days_not_built as (
     select
         list_models.model_name,
         day_versions.listen_date,
-        day_versions.version
+        day_versions.version,
+        dense_rank() over (order by day_versions.listen_date {{ newest_or_oldest_first() }}) as position
     from list_models
     cross join day_versions
     left join find_built_versions
@@ -61,6 +63,18 @@ keep_days_not_built as (
         find_built_versions.version is null
         or find_built_versions.version < day_versions.version
 
+),
+
+take_a_portion as (
+
+    select
+        model_name,
+        listen_date,
+        version,
+        position <= {{ limit_of('KPI_MAX_DAYS_PER_RUN') }}
+        and not exists (select 1 from batches_due where not is_taken) as is_taken
+    from keep_days_not_built
+
 )
 
-select * from keep_days_not_built
+select * from take_a_portion
