@@ -15,7 +15,7 @@ from tests.pipeline.warehouse import BOOKKEEPING
 PIPELINE, ANALYST, PASSWORD = "iamr:kpi-test-airflow-us-east-1", "an_analyst", "Passw0rd"
 MARTS = (
     "dim_songs dim_users duplicate_streams fct_listens genre_kpis_daily listening_kpis_daily listening_kpis_hourly "
-    "rejected_streams stream_batches top_artists_per_day"
+    "rejected_streams stream_batches top_artists_per_day top_artists_per_hour top_tracks_per_genre_daily"
 ).split()
 # What a KPI is built from beside the marts: an analyst who edits one reads it.
 STEPS = "int_batches_due int_days_due int_listens_with_songs int_track_artists".split()
