@@ -148,7 +148,7 @@ def figures(run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> d
     started, finished = dag_run.start_date.astimezone(UTC), datetime.now(UTC)
     ignored_count, ignored_keys = _ignored(ti)
     with _explained(), closing(_connect(settings)) as connection, connection.cursor() as cursor:
-        cursor.execute(render("run_figures", run_id="%s", **names), [_recorded(run_id)] * 3)
+        cursor.execute(render("run_figures", run_id="%s", **names), [run_id, *[_recorded(run_id)] * 2])
         counts = dict(zip(_COUNTS, map(int, cursor.fetchone()), strict=True))
         done = requests.carried_out(cursor, settings.landing_schema, settings.schema, _recorded(run_id))
         seconds = round((finished - started).total_seconds(), 1)
