@@ -226,11 +226,15 @@ def test_it_is_made_without_a_run_too(stack, month):
 
 
 def test_pages_are_saved_as_files(stack):
-    for key, body in {"kpis/index.html": b"<!doctype html>KPIs", "docs/index.html": b"<!doctype html>docs"}.items():
+    link = b'<a href="../docs/index.html#!/model/m">'
+    for key, body in {
+        "kpis/index.html": b"<!doctype html>KPIs" + link,
+        "docs/index.html": b"<!doctype html>docs",
+    }.items():
         stack.s3_client.put_object(Bucket="kpi-artifacts", Key=key, Body=body)
     saved = {name: (file.name, file.read_text()) for name, file in save_pages(stack).items()}
     assert saved == {
-        "KPI page": ("kpi_page.html", "<!doctype html>KPIs"),
+        "KPI page": ("kpi_page.html", '<!doctype html>KPIs<a href="dbt_docs.html#!/model/m">'),
         "dbt docs": ("dbt_docs.html", "<!doctype html>docs"),
     }
 
