@@ -34,6 +34,8 @@ def measure_listening(listens: pd.DataFrame, by: str) -> pd.DataFrame:
         unique_listeners=("user_id", "nunique"),
         unique_tracks=("track_id", "nunique"),
     )
+    # Null, not 0, where no listen has a length
+    kpis["total_duration_ms"] = listens.groupby(by)["duration_ms"].sum(min_count=1)
     kpis["track_diversity_index"] = kpis["unique_tracks"] / kpis["listen_count"]
     return kpis.reset_index()
 
@@ -56,19 +58,33 @@ def measure_genres(merged: pd.DataFrame) -> pd.DataFrame:
     tracks = tracks.reset_index().rename(columns={"track_id": "most_popular_track_id"})
     order = ["most_popular_track_listen_count", "popularity", "most_popular_track_id"]
     best = tracks.sort_values(order, ascending=[False, False, True]).drop_duplicates(by)
-    return kpis.reset_index().merge(best.drop(columns="popularity"), on=by)
+    kpis["total_duration_ms"] = merged.groupby(by)["duration_ms"].sum(min_count=1)
+    kpis = kpis.reset_index().sort_values(["listen_date", "listen_count", "track_genre"], ascending=[True, False, True])
+    kpis["genre_rank"] = kpis.groupby("listen_date").cumcount() + 1
+    return kpis.merge(best.drop(columns="popularity"), on=by)
 
 
-def measure_artists(listens: pd.DataFrame, songs: pd.DataFrame) -> pd.DataFrame:
-    """The ten artists of each day that were heard most."""
+def measure_tracks(merged: pd.DataFrame) -> pd.DataFrame:
+    """The three tracks of each day and genre that were heard most."""
+    by = ["listen_date", "track_genre"]
+    tracks = merged.groupby([*by, "track_id"]).agg(
+        track_name=("track_name", "first"), popularity=("popularity", "first"), listen_count=("track_id", "size")
+    )
+    tracks = tracks.reset_index().sort_values(
+        [*by, "listen_count", "popularity", "track_id"], ascending=[True, True, False, False, True]
+    )
+    tracks["track_rank"] = tracks.groupby(by).cumcount() + 1
+    return tracks[tracks["track_rank"] <= 3]
+
+
+def measure_artists(listens: pd.DataFrame, songs: pd.DataFrame, by: str) -> pd.DataFrame:
+    """The ten artists of each day or hour that were heard most."""
     artists = songs[["track_id", "artists"]].assign(artist_name=songs["artists"].str.split(";"))
     artists = artists.explode("artist_name")[["track_id", "artist_name"]].drop_duplicates()
-    tracks = listens.groupby(["listen_date", "track_id"]).size().rename("listen_count").reset_index()
-    counts = tracks.merge(artists, on="track_id").groupby(["listen_date", "artist_name"])["listen_count"].sum()
-    counts = counts.reset_index().sort_values(
-        ["listen_date", "listen_count", "artist_name"], ascending=[True, False, True]
-    )
-    counts["artist_rank"] = counts.groupby("listen_date").cumcount() + 1
+    tracks = listens.groupby([by, "track_id"]).size().rename("listen_count").reset_index()
+    counts = tracks.merge(artists, on="track_id").groupby([by, "artist_name"])["listen_count"].sum()
+    counts = counts.reset_index().sort_values([by, "listen_count", "artist_name"], ascending=[True, False, True])
+    counts["artist_rank"] = counts.groupby(by).cumcount() + 1
     return counts[counts["artist_rank"] <= 10]
 
 
@@ -83,7 +99,9 @@ def main() -> None:
         "listening_kpis_daily": measure_listening(merged, "listen_date"),
         "listening_kpis_hourly": measure_listening(merged, "listen_hour"),
         "genre_kpis_daily": measure_genres(merged),
-        "top_artists_per_day": measure_artists(listens, songs),
+        "top_tracks_per_genre_daily": measure_tracks(merged),
+        "top_artists_per_day": measure_artists(listens, songs, "listen_date"),
+        "top_artists_per_hour": measure_artists(listens, songs, "listen_hour"),
     }
     for name, table in tables.items():
         table.to_csv(output / f"{name}.csv", index=False)

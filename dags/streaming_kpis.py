@@ -37,6 +37,7 @@ PAGES = (
 
 with DAG(
     dag_id="streaming_kpis",
+    description="Takes in the files that arrived, rebuilds the days that they touched, publishes the pages",
     doc_md=f"{PAGES}\n\n{__doc__}",
     schedule=SETTINGS.schedule,
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
@@ -44,6 +45,7 @@ with DAG(
     max_active_runs=1,
     deadline=alerts.deadline(SETTINGS),
     default_args={
+        "owner": alerts.OWNER,
         "retries": SETTINGS.retries,
         "retry_delay": SETTINGS.retry_delay,
         "retry_exponential_backoff": True,

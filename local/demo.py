@@ -94,8 +94,13 @@ def _show_run(stack: Stack, console: Console, contents: Contents, built_before: 
         console.print(f"  {day}  {what}")
     kept = sorted(built_before - {day for (day,) in built})
     if kept:
-        console.print(f"  {', '.join(str(day) for day in kept)}  left alone: nothing new")
+        console.print(f"  {_range(kept)}  left alone: nothing new")
     console.print()
+
+
+def _range(days: Sequence[date]) -> str:
+    """Return one day, or how many and from when to when."""
+    return str(days[0]) if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
 
 
 def _show_days(stack: Stack, console: Console) -> date | None:

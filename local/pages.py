@@ -55,10 +55,16 @@ def save_pages(stack: Stack) -> dict[str, Path]:
 
 
 def _save(stack: Stack, name: str, page: bytes) -> Path:
-    file = stack.state / "pages" / f"{name.lower().replace(' ', '_')}.html"
+    file = stack.state / "pages" / _file_name(name)
+    # In the bucket each page has a folder of its own.
+    page = page.replace(b'href="../docs/index.html', f'href="{_file_name(DBT_DOCS)}'.encode())
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(page)
     return file
+
+
+def _file_name(name: str) -> str:
+    return f"{name.lower().replace(' ', '_')}.html"
 
 
 def _object(stack: Stack, key: str) -> bytes:

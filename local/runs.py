@@ -23,7 +23,7 @@ class RunResult:
 
     Attributes:
         state: `success` or `failed`.
-        reason: One sentence that names the first failed task and why it failed; empty when the run succeeded.
+        reason: Each failed task and why it failed, in one line; empty when the run succeeded.
         seconds: How long it took, Airflow's own start included.
         log: Everything that Airflow printed.
     """
@@ -70,16 +70,37 @@ def follow(events: Iterator[dict], log: Path, progress: Callable[[str], None], s
         progress: Is called with a readable line for each step.
         started: When the run was asked for, by `time.monotonic`.
     """
-    state, reason, failure = "failed", "", ""
+    state, reason = "failed", ""
+    failures: dict[str, str] = {}
+    held: list[str] = []
     for event in events:
+        if event["event"] == "log" and event.get("level") == "ERROR":
+            held.append(event["text"])  # most often what the task's end says too
+            continue
+        if event["event"] in ("failed", "retry"):
+            for text in _not_said(held, event["error"]):
+                progress(text)
+            held.clear()
         if line := _line(event):
             progress(line)
-        if event["event"] == "failed" and not failure:
-            failure = f"{event['task']} failed: {event['error']}"
+        if event["event"] == "failed":
+            failures[event["task"]] = event["error"]
         if event["event"] == "end":
             state, reason = event["state"], event["reason"]
+    for text in held:
+        task, said, why = text.partition(" failed: ")
+        if said and task in failures:
+            failures[task] = why  # with the rows and days that a failed test has found
+        else:
+            progress(text)
+    failure = "; ".join(f"{task} failed: {why.rstrip('.')}" for task, why in failures.items())
     reason = "" if state == "success" else failure or reason or f"Airflow ended early{_last_words(log)}"
     return RunResult(state, reason, round(time.monotonic() - started, 1), log)
+
+
+def _not_said(lines: list[str], error: str) -> list[str]:
+    """Return the lines that say something that the error does not."""
+    return [line for line in lines if line not in error and error not in line]
 
 
 def _events(process: subprocess.Popen[bytes], log: Path) -> Iterator[dict]:
@@ -112,7 +133,7 @@ def _line(event: dict) -> str:
         case "retry":
             return f"{event['task']}: failed after {event['seconds']} s, tries again ({event['error']})"
         case "failed":
-            return f"{event['task']}: FAILED after {event['seconds']} s: {event['error']}"
+            return f"{event['task']}: FAILED after {event['seconds']} s"
     return ""
 
 

@@ -1,10 +1,10 @@
 """Seeded sample data: days of listening as people listen, with all that goes wrong in real files, and what was put in.
 
-    python -m local.sample DIR [--batch N] [--days N] [--rows N] [--seed N]
+    python -m local.sample DIR [--batch N] [--days N] [--rows N] [--seed N] [--like KIND]
 
 The same arguments make the same bytes on every machine. Batch 1 is the catalogue, the users and `days` days; each
 further batch is one more day and late rows for older ones. Nothing is kept in memory but one buffer of lines, so that
-`--rows` can be in the hundreds of millions.
+`--rows` can be in the hundreds of millions. `--like` writes songs.csv and users.csv as other people's programs do.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from random import Random
 from typing import NamedTuple
 
 from local.catalogue import Catalogue, make_catalogue, track_id
+from local.foreign import KINDS, rewrite
 
 FIRST_DAY = date(2024, 6, 24)
 DAYS, ROWS, SEED = 3, 30_000, 7
@@ -279,9 +280,16 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=DAYS, help="days of batch 1 (default: %(default)s)")
     parser.add_argument("--rows", type=int, default=ROWS, help="stream rows of batch 1, about (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument(
+        "--like", action="append", choices=KINDS, default=[], help="of batch 1; can be given several times"
+    )
     arguments = parser.parse_args()
+    if arguments.like and arguments.batch > 1:
+        parser.error("--like is of batch 1: only that has songs.csv and users.csv")
     sample = Sample(days=arguments.days, rows=arguments.rows, seed=arguments.seed)
     contents = sample.write(arguments.directory, arguments.batch)
+    for kind in arguments.like:
+        rewrite(arguments.directory, kind)
     print(f"{len(contents.files)} files in {arguments.directory}: {contents.lines} stream rows, of which")
     print(f"{contents.listens.total()} listens, {contents.duplicates} duplicates, {contents.rejects} rejects,")
     print(f"{contents.refused} that COPY refuses; {contents.unknown_tracks} listens of tracks that songs.csv lacks.")

@@ -18,6 +18,9 @@ from kpi_pipeline import failures
 from kpi_pipeline.settings import Settings, load
 from kpi_pipeline.sql import render
 
+OWNER = "data-engineering"
+"""Whom Airflow names as the owner of every task."""
+
 _MARKERS = "manifests/alerts"
 _MOST_DAYS = 31
 
@@ -113,6 +116,31 @@ def keep_warnings(context: Mapping[str, Any]) -> None:
     warnings = [f"{name}: {text}" for name, text in zip(context["test_names"], context["test_results"], strict=True)]
     if warnings:
         context["ti"].xcom_push(key="warnings", value=warnings)
+
+
+def report_warnings(context: Mapping[str, Any]) -> None:
+    """Say what the audit's tests warn of, with the rows that they found, in its log and to the alert topic.
+
+    Cosmos calls it after the tests (``on_warning_callback``).
+    """
+    settings, run = load(), context["dag_run"]
+    names = [str(name).strip() for name in context["test_names"]]
+    if not names:
+        return
+    found = {test.name: str(test) for test in failures.rows_of(settings, names, "everything")}
+    told = zip(names, context["test_results"], strict=True)
+    warnings = [found.get(name, f"{name}: {result}")[:1000] for name, result in told]
+    for warning in warnings:
+        log.warning("kpi_pipeline: %s", warning)
+    if settings.alert_topic_arn:
+        spelled = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
+        _publish(
+            settings,
+            f"{run.dag_id} found {spelled}",
+            f"The run {run.run_id} found {spelled}. Nothing is broken.\n\n"
+            + "\n".join(f"Warning: {warning}" for warning in warnings)
+            + "\n\nWhat to do: docs/runbook.md.",
+        )
 
 
 def one_sentence(exception: object) -> str:

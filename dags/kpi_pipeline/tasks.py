@@ -153,7 +153,7 @@ def figures(run_id: str | None = None, dag_run: Any = None, ti: Any = None) -> d
     ignored_count, ignored_keys = _ignored(ti)
     runs = portions.chain(run_id or "")
     with _explained(), closing(_connect(settings)) as connection, connection.cursor() as cursor:
-        cursor.execute(render("run_figures", run_id="%s", **names), [_recorded(run_id)] * 3)
+        cursor.execute(render("run_figures", run_id="%s", **names), [run_id, *[_recorded(run_id)] * 2])
         counts = dict(zip(_COUNTS, map(int, cursor.fetchone()), strict=True))
         seconds = round((finished - started).total_seconds(), 1)
         result = {**counts, "objects_ignored": ignored_count, "seconds": seconds}

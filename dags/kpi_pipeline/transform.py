@@ -10,7 +10,7 @@ from cosmos import settings as cosmos_settings
 from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
 from cosmos.operators.local import DbtDocsS3LocalOperator, DbtSourceLocalOperator, DbtTestLocalOperator
 
-from kpi_pipeline.alerts import keep_warnings
+from kpi_pipeline.alerts import keep_warnings, report_warnings
 from kpi_pipeline.failures import RetryWhatMayPass
 from kpi_pipeline.settings import Settings, SettingsError
 
@@ -102,6 +102,7 @@ def test_everything(settings: Settings) -> DbtTestLocalOperator:
         project_dir=str(settings.dbt_project),
         profile_config=_profile(settings),
         exclude="test_type:unit",
+        on_warning_callback=report_warnings,
         cache_dir=_parsed("audit"),
         install_deps=False,
         append_env=True,

@@ -15,10 +15,10 @@ from tests.pipeline.warehouse import BOOKKEEPING
 PIPELINE, ANALYST, PASSWORD = "iamr:kpi-test-airflow-us-east-1", "an_analyst", "Passw0rd"
 MARTS = (
     "dim_songs dim_users duplicate_streams fct_listens genre_kpis_daily listening_kpis_daily listening_kpis_hourly "
-    "rejected_streams stream_batches top_artists_per_day"
+    "rejected_streams stream_batches top_artists_per_day top_artists_per_hour top_tracks_per_genre_daily"
 ).split()
 # What a KPI is built from beside the marts: an analyst who edits one reads it.
-STEPS = "int_batches_due int_days_due int_listens_with_songs int_track_artists".split()
+STEPS = "int_batches_due int_days_due int_days_not_built int_listens_with_songs int_track_artists".split()
 RAW = {
     "songs.csv": "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n0,t1,Ann;Bo,One,50,1000,pop\n",
     "users.csv": "user_id,user_name,user_age,user_country,created_at\nu1,Zoe,30,Peru,2024-01-01\n",

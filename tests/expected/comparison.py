@@ -11,7 +11,7 @@ from typing import Any
 Row = tuple[Any, ...]
 Tables = dict[str, list[Row]]
 
-ACTIVITY = ("listen_count", "unique_listeners", "unique_tracks", "track_diversity_index")
+ACTIVITY = ("listen_count", "unique_listeners", "unique_tracks", "track_diversity_index", "total_duration_ms")
 # Each table: the columns of its grain, then the others, both in the order of the contract.
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "listening_kpis_daily": (("listen_date",), ACTIVITY),
@@ -27,9 +27,16 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "most_popular_track_id",
             "most_popular_track_name",
             "most_popular_track_listen_count",
+            "genre_rank",
+            "total_duration_ms",
         ),
     ),
+    "top_tracks_per_genre_daily": (
+        ("listen_date", "track_genre", "track_rank"),
+        ("track_id", "track_name", "listen_count"),
+    ),
     "top_artists_per_day": (("listen_date", "artist_rank"), ("artist_name", "listen_count")),
+    "top_artists_per_hour": (("listen_hour", "artist_rank"), ("artist_name", "listen_count")),
     "dim_users": (("user_id",), ("user_name", "user_age", "user_country", "created_at")),
 }
 

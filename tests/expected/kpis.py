@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 UNKNOWN_GENRE = "unknown"
-TOP_ARTISTS = 10
+TOP_ARTISTS, TOP_TRACKS = 10, 3
 EARLIEST = datetime(2000, 1, 1)
 
 # The contract's own pattern; used with fullmatch, since Python's `$` would let a final line feed through.
@@ -274,7 +274,7 @@ def _song_order(song: Song) -> tuple[Any, ...]:
 
 
 def expected_kpis(listens: Iterable[Listen], songs: Catalogue) -> Tables:
-    """The four KPI tables, each sorted by its grain.
+    """The KPI tables, each sorted by its grain.
 
     'The day of a listen is the UTC date of its listen_time. The hour likewise, as a timestamp truncated to the hour.'
     """
@@ -284,31 +284,47 @@ def expected_kpis(listens: Iterable[Listen], songs: Catalogue) -> Tables:
         days[listen.listen_time.date()].append(listen)
         hours[listen.listen_time.replace(minute=0, second=0, microsecond=0)].append(listen)
     return {
-        "listening_kpis_daily": [(day, *_activity(days[day])) for day in sorted(days)],
-        "listening_kpis_hourly": [(hour, *_activity(hours[hour])) for hour in sorted(hours)],
+        "listening_kpis_daily": [(day, *_activity(days[day], songs)) for day in sorted(days)],
+        "listening_kpis_hourly": [(hour, *_activity(hours[hour], songs)) for hour in sorted(hours)],
         "genre_kpis_daily": [(day, *row) for day in sorted(days) for row in _genres(days[day], songs)],
+        "top_tracks_per_genre_daily": [(day, *row) for day in sorted(days) for row in _top_tracks(days[day], songs)],
         "top_artists_per_day": [(day, *row) for day in sorted(days) for row in _top_artists(days[day], songs)],
+        "top_artists_per_hour": [(hour, *row) for hour in sorted(hours) for row in _top_artists(hours[hour], songs)],
     }
 
 
-def _activity(listens: Sequence[Listen]) -> tuple[int, int, int, float]:
+def _activity(listens: Sequence[Listen], songs: Catalogue) -> tuple[int, int, int, float, int | None]:
     """'unique_listeners: distinct user_id. track_diversity_index: distinct track_id / listen_count.'"""
     unique_tracks = len({listen.track_id for listen in listens})
     unique_listeners = len({listen.user_id for listen in listens})
     # Python divides two integers exactly and rounds once.
-    return len(listens), unique_listeners, unique_tracks, unique_tracks / len(listens)
+    diversity = unique_tracks / len(listens)
+    return len(listens), unique_listeners, unique_tracks, diversity, _total_duration(listens, songs)
 
 
-def _genres(listens: Sequence[Listen], songs: Catalogue) -> Iterator[tuple[Any, ...]]:
-    """'A track that the catalogue does not know, or that has no genre there, [...] has the genre `unknown`.'
-    'listen_share: the genre's listens / all listens of the day.'
-    """
+def _total_duration(listens: Iterable[Listen], songs: Catalogue) -> int | None:
+    """'total_duration_ms: the sum of duration_ms over the listens, null where no listen has one.'"""
+    known = [songs.songs[listen.track_id].duration_ms for listen in listens if listen.track_id in songs.songs]
+    present = [length for length in known if length is not None]
+    return sum(present) if present else None
+
+
+def _by_genre(listens: Iterable[Listen], songs: Catalogue) -> dict[str, list[Listen]]:
+    """'A track that the catalogue does not know, or that has no genre there, [...] has the genre `unknown`.'"""
     genres: defaultdict[str, list[Listen]] = defaultdict(list)
     for listen in listens:
         song = songs.songs.get(listen.track_id)
         genres[(song and song.track_genre) or UNKNOWN_GENRE].append(listen)
-    for genre in sorted(genres, key=str.encode):
-        heard = genres[genre]
+    return {genre: genres[genre] for genre in sorted(genres, key=str.encode)}
+
+
+def _genres(listens: Sequence[Listen], songs: Catalogue) -> Iterator[tuple[Any, ...]]:
+    """'listen_share: the genre's listens / all listens of the day. [...] genre_rank: by listens, without gaps; ties go
+    to the smaller name by bytes.'
+    """
+    genres = _by_genre(listens, songs)
+    ranked = sorted(genres, key=lambda genre: -len(genres[genre]))
+    for genre, heard in genres.items():
         known = [songs.songs[listen.track_id] for listen in heard if listen.track_id in songs.songs]
         yield (
             genre,
@@ -317,7 +333,9 @@ def _genres(listens: Sequence[Listen], songs: Catalogue) -> Iterator[tuple[Any, 
             len({listen.user_id for listen in heard}),
             _mean([song.duration_ms for song in known]),
             _mean([song.popularity for song in known]),
-            *_most_popular_track(heard, songs),
+            *_ranked_tracks(heard, songs)[0],
+            ranked.index(genre) + 1,
+            _total_duration(heard, songs),
         )
 
 
@@ -330,7 +348,14 @@ def _mean(values: Iterable[int | None]) -> float | None:
     return sum(present) / len(present) if present else None
 
 
-def _most_popular_track(listens: Iterable[Listen], songs: Catalogue) -> tuple[str, str | None, int]:
+def _top_tracks(listens: Iterable[Listen], songs: Catalogue) -> Iterator[tuple[str, int, str, str | None, int]]:
+    """'The three tracks of the genre with most listens that day, ties as for most_popular_track.'"""
+    for genre, heard in _by_genre(listens, songs).items():
+        for rank, track in enumerate(_ranked_tracks(heard, songs)[:TOP_TRACKS], start=1):
+            yield genre, rank, *track
+
+
+def _ranked_tracks(listens: Iterable[Listen], songs: Catalogue) -> list[tuple[str, str | None, int]]:
     """'The track of the genre with most listens that day; ties go to the higher popularity (null lowest), then to the
     smallest track_id by bytes. `unknown` has one too, with a null name where the catalogue has none.'
     """
@@ -341,8 +366,10 @@ def _most_popular_track(listens: Iterable[Listen], songs: Catalogue) -> tuple[st
         popularity = -1 if song is None or song.popularity is None else song.popularity
         return -plays[track_id], -popularity, track_id.encode()
 
-    winner = min(plays, key=order)
-    return winner, songs.songs[winner].track_name if winner in songs.songs else None, plays[winner]
+    return [
+        (track_id, songs.songs[track_id].track_name if track_id in songs.songs else None, plays[track_id])
+        for track_id in sorted(plays, key=order)
+    ]
 
 
 def _top_artists(listens: Iterable[Listen], songs: Catalogue) -> Iterator[tuple[int, str, int]]:

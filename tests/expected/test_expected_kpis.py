@@ -209,20 +209,36 @@ def test_all_kpis_of_two_days() -> None:
         "u4,x,2024-06-25 11:30:00",
     )
     assert expected_kpis(listens, songs) == {
-        "listening_kpis_daily": [(DAY, 8, 4, 5, 0.625), (NEXT_DAY, 1, 1, 1, 1.0)],
+        "listening_kpis_daily": [(DAY, 8, 4, 5, 0.625, 750_001), (NEXT_DAY, 1, 1, 1, 1.0, None)],
         "listening_kpis_hourly": [
-            (datetime(2024, 6, 25, 10), 3, 2, 2, 2 / 3),
-            (datetime(2024, 6, 25, 11), 4, 3, 4, 1.0),
-            (datetime(2024, 6, 25, 23), 1, 1, 1, 1.0),
-            (datetime(2024, 6, 26, 0), 1, 1, 1, 1.0),
+            (datetime(2024, 6, 25, 10), 3, 2, 2, 2 / 3, 500_000),
+            (datetime(2024, 6, 25, 11), 4, 3, 4, 1.0, 150_001),
+            (datetime(2024, 6, 25, 23), 1, 1, 1, 1.0, 100_000),
+            (datetime(2024, 6, 26, 0), 1, 1, 1, 1.0, None),
         ],
         "genre_kpis_daily": [
-            (DAY, "pop", 5, 0.625, 3, 140000.0, 80.0, "b", "Beta", 3),
-            (DAY, "rock", 1, 0.125, 1, None, 10.0, "c", "Gamma", 1),
-            (DAY, "unknown", 2, 0.25, 2, 50001.0, 30.0, "d", "Delta", 1),
-            (NEXT_DAY, "unknown", 1, 1.0, 1, None, None, "x", None, 1),
+            (DAY, "pop", 5, 0.625, 3, 140000.0, 80.0, "b", "Beta", 3, 1, 700_000),
+            (DAY, "rock", 1, 0.125, 1, None, 10.0, "c", "Gamma", 1, 3, None),
+            (DAY, "unknown", 2, 0.25, 2, 50001.0, 30.0, "d", "Delta", 1, 2, 50_001),
+            (NEXT_DAY, "unknown", 1, 1.0, 1, None, None, "x", None, 1, 1, None),
+        ],
+        "top_tracks_per_genre_daily": [
+            (DAY, "pop", 1, "b", "Beta", 3),
+            (DAY, "pop", 2, "a", "Alpha", 2),
+            (DAY, "rock", 1, "c", "Gamma", 1),
+            (DAY, "unknown", 1, "d", "Delta", 1),
+            (DAY, "unknown", 2, "x", None, 1),
+            (NEXT_DAY, "unknown", 1, "x", None, 1),
         ],
         "top_artists_per_day": [(DAY, 1, "Ann", 5), (DAY, 2, "Bob", 2), (DAY, 3, "Cy", 1), (DAY, 4, "Di", 1)],
+        "top_artists_per_hour": [
+            (datetime(2024, 6, 25, 10), 1, "Ann", 3),
+            (datetime(2024, 6, 25, 10), 2, "Bob", 2),
+            (datetime(2024, 6, 25, 11), 1, "Ann", 1),
+            (datetime(2024, 6, 25, 11), 2, "Cy", 1),
+            (datetime(2024, 6, 25, 11), 3, "Di", 1),
+            (datetime(2024, 6, 25, 23), 1, "Ann", 1),
+        ],
     }
 
 
@@ -240,17 +256,38 @@ def test_all_kpis_of_two_days() -> None:
 def test_the_most_popular_track(songs: dict[str, str], plays: str, winner: str) -> None:
     rows = (f"1,{track_id},Ann,{track_id},{popularity},1000,pop" for track_id, popularity in songs.items())
     listens = listens_of(*(f"u1,{track},2024-06-25 12:00:0{second}" for second, track in enumerate(plays)))
-    ((*_, track_id, name, count),) = expected_kpis(listens, catalogue_of(*rows))["genre_kpis_daily"]
+    tables = expected_kpis(listens, catalogue_of(*rows))
+    ((*_, track_id, name, count, _, _),) = tables["genre_kpis_daily"]
     assert (track_id, name, count) == (winner, winner, plays.count(winner))
+    first, second = tables["top_tracks_per_genre_daily"]
+    assert first == (DAY, "pop", 1, winner, winner, plays.count(winner)) and second[2] == 2
 
 
 def test_unknown_tracks_tie_with_known_ones_and_with_a_genre_of_that_name() -> None:
     listens = listens_of(*(f"u1,{track},2024-06-25 12:00:00" for track in "bca"))
     assert expected_kpis(listens, catalogue_of("1,b,Ann,Beta,0,7,unknown", "2,c,,Gamma,,,"))["genre_kpis_daily"] == [
-        (DAY, "unknown", 3, 1.0, 1, 7.0, 0.0, "b", "Beta", 1)
+        (DAY, "unknown", 3, 1.0, 1, 7.0, 0.0, "b", "Beta", 1, 1, 7)
     ]
     assert expected_kpis(listens, catalogue_of("1,b,Ann,Beta,,7,", "2,c,,Gamma,,,"))["genre_kpis_daily"] == [
-        (DAY, "unknown", 3, 1.0, 1, 7.0, None, "a", None, 1)  # null popularities tie: the smallest track_id
+        (DAY, "unknown", 3, 1.0, 1, 7.0, None, "a", None, 1, 1, 7)  # null popularities tie: the smallest track_id
+    ]
+
+
+def test_genres_rank_by_listens_and_then_by_bytes() -> None:
+    songs = catalogue_of("1,a,A,A,1,1,pop", "2,b,B,B,1,1,Rock", "3,c,C,C,1,1,\u00e9t\u00e9")
+    listens = listens_of(*(f"u1,{track},2024-06-25 12:00:0{second}" for second, track in enumerate("abcxx")))
+    ranks = {genre: rank for _, genre, *_, rank, _ in expected_kpis(listens, songs)["genre_kpis_daily"]}
+    assert ranks == {"unknown": 1, "Rock": 2, "pop": 3, "\u00e9t\u00e9": 4}
+
+
+def test_three_tracks_a_genre() -> None:
+    popularities = {"a": "0", "b": "9", "c": "", "d": "1"}
+    songs = catalogue_of(*(f"1,{track},A,{track},{popularity},1,pop" for track, popularity in popularities.items()))
+    listens = listens_of(*(f"u1,{track},2024-06-25 12:00:0{second}" for second, track in enumerate("abcdd")))
+    assert expected_kpis(listens, songs)["top_tracks_per_genre_daily"] == [
+        (DAY, "pop", 1, "d", "d", 2),
+        (DAY, "pop", 2, "b", "b", 1),
+        (DAY, "pop", 3, "a", "a", 1),
     ]
 
 
@@ -313,15 +350,15 @@ def test_catalogue_and_users_refuse_wrong_headers() -> None:
 def test_compare_says_what_differs() -> None:
     expected = {
         "top_artists_per_day": [(DAY, 1, "Ann", 5), (DAY, 2, "Bob", 2)],
-        "listening_kpis_daily": [(DAY, 3, 2, 2, 2 / 3)],
+        "listening_kpis_daily": [(DAY, 3, 2, 2, 2 / 3, 7)],
         "listening_kpis_hourly": [],
     }
     close = (2 / 3) * (1 + 1e-13)
-    assert compare(expected, {**expected, "listening_kpis_daily": [(DAY, 3, 2, 2, close)]}) == []
+    assert compare(expected, {**expected, "listening_kpis_daily": [(DAY, 3, 2, 2, close, 7)]}) == []
     assert compare(expected, {name: rows[::-1] for name, rows in expected.items()}) == []
     actual = {
         "top_artists_per_day": [(DAY, 1, "Ann ", 4), (DAY, 3, "Bob", 2), (DAY, 3, "Bob", 2)],
-        "listening_kpis_daily": [(DAY, 3, 2, 2, None)],
+        "listening_kpis_daily": [(DAY, 3, 2, 2, None, 7)],
         "dim_users": [],
     }
     assert compare(expected, actual) == [

@@ -99,6 +99,7 @@ def test_the_tables_agree_with_one_another(lines: list[str], songs: Catalogue) -
     hours: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
     genres: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
     artists: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
+    tracks_of: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
     for hour, *row in tables["listening_kpis_hourly"]:
         assert hour == datetime(hour.year, hour.month, hour.day, hour.hour)
         hours[hour.date()].append(tuple(row))
@@ -106,9 +107,11 @@ def test_the_tables_agree_with_one_another(lines: list[str], songs: Catalogue) -
         genres[day].append(tuple(row))
     for day, *row in tables["top_artists_per_day"]:
         artists[day].append(tuple(row))
-    assert set(hours) == set(genres) == set(days) >= set(artists)
+    for day, *row in tables["top_tracks_per_genre_daily"]:
+        tracks_of[day].append(tuple(row))
+    assert set(hours) == set(tracks_of) == set(genres) == set(days) >= set(artists)
 
-    for day, (count, listeners, tracks, diversity) in days.items():
+    for day, (count, listeners, tracks, diversity, duration) in days.items():
         assert 0 < diversity <= 1
         assert count == sum(row[0] for row in hours[day]) == sum(row[1] for row in genres[day])
         assert max(row[1] for row in hours[day]) <= listeners <= sum(row[1] for row in hours[day])
@@ -119,6 +122,9 @@ def test_the_tables_agree_with_one_another(lines: list[str], songs: Catalogue) -
         assert plays == sorted(plays, reverse=True) and len(plays) <= 10
         names = {name for x in listens if x.listen_time.date() == day for name in songs.artists(x.track_id)}
         assert len(plays) == min(10, len(names))
-        for _, listened, _, unique_listeners, _, popularity, _, _, best in genres[day]:
+        assert sorted(row[-2] for row in genres[day]) == list(range(1, len(genres[day]) + 1))
+        assert (duration or 0) == sum(row[-1] or 0 for row in hours[day]) == sum(row[-1] or 0 for row in genres[day])
+        assert [row for row in tracks_of[day] if row[1] == 1] == [(row[0], 1, *row[6:9]) for row in genres[day]]
+        for _, listened, _, unique_listeners, _, popularity, _, _, best, _, _ in genres[day]:
             assert 1 <= unique_listeners <= listened and 1 <= best <= listened
             assert popularity is None or 0 <= popularity <= 100

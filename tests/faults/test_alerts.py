@@ -15,6 +15,7 @@ from tests.faults.airflow_tasks import Tasks
 from tests.faults.in_process import Pipeline, environment
 from tests.faults.inbox import Inbox
 from tests.faults.s3_proxy import S3Proxy
+from tests.pages.contents import read_page
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIGURES = {
@@ -145,6 +146,63 @@ def test_a_failed_test_names_the_days_of_the_rows_that_it_finds(stack: Stack, re
     assert "in the days 2024-06-25." in told, "what the tests look at, where the rows have no day or are gone"
 
 
+def test_the_audit_names_genres_that_differ_in_case_or_blanks_only(stack: Stack, report: Any, inbox: Inbox) -> None:
+    stack.reset()
+    pipeline = Pipeline.of(stack)
+    pipeline.prepare()
+    genres = ("Rock", "rock", " ROCK ", "hip hop", "hiphop", "Hip  Hop", "pop", "pop ", "p-op", "Élan", "élan", "")
+    songs = "".join(f"{number},t{number},A,O,5,10,{genre}\n" for number, genre in enumerate(genres))
+    pipeline.put("songs.csv", f"id,track_id,artists,track_name,popularity,duration_ms,track_genre\n{songs}")
+    pipeline.put("users.csv", "user_id,user_country\nu1,Peru\n")
+    listens = "".join(f"u1,t{number},2024-06-24 10:00:00\n" for number, _ in enumerate(genres))
+    pipeline.put("streams.csv", f"user_id,track_id,listen_time\n{listens}")
+    pipeline.land_all()
+    assert pipeline.models().success
+    told = [name for (name,) in pipeline.query("select track_genre from analytics.genre_kpis_daily order by 1")]
+    assert {"ROCK", "Rock", "rock"} < set(told), "by the contract they are three"
+
+    rule = "dim_songs_genres_that_differ_in_case_or_blanks_only"
+    (everyday,) = pipeline.dbt("test", "--select", rule).result
+    assert everyday.status == "pass", "a run would say it each day"
+    (found,) = pipeline.dbt("test", "--select", rule, test_scope="everything").result
+    assert (found.status, found.failures) == ("warn", 3)
+    warning = {"test_names": [found.node.name], "test_results": [found.message]}
+    report("report_warnings", {**context("test_everything", None, "audit-1"), **warning})
+    ((subject, text),) = inbox.read()
+    assert subject == "streaming_kpis found 1 warning"
+    for spellings in ("'ROCK', 'Rock', 'rock'", "'Hip  Hop', 'hip hop', 'hiphop'", "'Élan', 'élan'"):
+        assert spellings in text
+    assert "pop'" not in text.replace("Hip  Hop'", "") and "docs/runbook.md" in text
+
+
+def test_refused_lines_of_songs_and_users_count_like_those_of_streams(stack: Stack, report: Any, inbox: Inbox) -> None:
+    """In the run's figures, its message and on the page; a run's id may have any characters."""
+    stack.reset()
+    pipeline = Pipeline.of(stack)
+    run_id = "manual__o'clock"
+    pipeline.prepare()
+    header = "id,track_id,artists,track_name,popularity,duration_ms,track_genre"
+    pipeline.put("songs.csv", f"{header}\n1,t1,A,O,5,10,pop\n2,t2,too,few\n3,t3,A,O,5,10,pop,too,many\n")
+    pipeline.put("users.csv", "user_id,user_country\nu1,Peru\nu2\n")
+    pipeline.put("streams.csv", "user_id,track_id,listen_time\nu1,t1,2024-06-24 10:00:00\nu1,t1\n")
+    pipeline.land_all(run_id=run_id)
+    assert pipeline.models(run_id=run_id.replace("'", "")).success
+    figures = Tasks(pipeline).figures(run_id)
+    assert (figures["files"], figures["lines_refused"]) == (3, 4)
+    assert pipeline.one("select lines_refused from landing.pipeline_runs") == 4
+    run = SimpleNamespace(dag_id="streaming_kpis", run_id=run_id)
+    report("report_success", run, figures, [])
+    ((subject, text),) = inbox.read()
+    assert subject == "streaming_kpis succeeded, with 4 lines refused" and "lines refused: 4" in text
+
+    Tasks(pipeline).kpi_page()
+    page = stack.s3_client.get_object(Bucket="kpi-artifacts", Key="kpis/index.html")["Body"].read().decode()
+    tables = read_page(page).tables
+    assert ["Refused by COPY, streams", "1"] in tables["lines"]
+    assert ["Refused by COPY, songs", "2"] in tables["lines"] and ["Refused by COPY, users", "1"] in tables["lines"]
+    assert tables["runs"][0][6] == "4"
+
+
 @pytest.mark.parametrize(
     ("exception", "sentence"),
     [
@@ -189,11 +247,14 @@ def test_warnings_are_kept_for_the_message_at_the_end(report: Any) -> None:
 def test_every_task_reports_its_failure_and_tries_again_with_backoff(faulty: Pipeline) -> None:
     with environment(Tasks(faulty).environment()):
         import streaming_kpis
-        from kpi_pipeline.alerts import keep_warnings, report_failure
+        from kpi_pipeline.alerts import keep_warnings, report_failure, report_warnings
 
     tasks = streaming_kpis.dag.tasks
     assert len(tasks) > 20
-    for task in tasks:
+    from streaming_kpis_audit import dag as audit
+
+    assert audit.get_task("test_everything").on_warning_callback is report_warnings
+    for task in [*tasks, *audit.tasks]:
         assert report_failure in list(task.on_failure_callback), task.task_id
         assert task.retries >= 1 and task.retry_exponential_backoff, task.task_id
         if task.task_id.endswith("_model_build"):

@@ -13,18 +13,18 @@ from tests.faults.airflow_tasks import Tasks
 from tests.faults.in_process import Pipeline
 from tests.faults.redshift_proxy import At, RedshiftProxy, Statement, text
 from tests.faults.world import days_due, kpis
+from tests.pipeline.warehouse import KPIS
 
 SONGS = "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n1,t1,Ann;Bo,One,50,1000,pop\n"
 HEADER = "user_id,track_id,listen_time\n"
 GONE = date(2024, 7, 9)
 LEDGER_RULE = "assert_listens_belong_to_a_batch_of_the_ledger"
-KPI_MODELS = ("genre_kpis_daily", "listening_kpis_daily", "listening_kpis_hourly", "top_artists_per_day")
+KPI_MODELS = tuple(sorted(KPIS))
 # The order in which one dbt process with one thread builds them.
 MODELS = (
-    "int_batches_due int_streams_due dim_users fct_listens dim_songs int_track_artists duplicate_streams"
-    " rejected_streams stream_batches int_days_due genre_kpis_daily listening_kpis_daily listening_kpis_hourly"
-    " top_artists_per_day"
-).split()
+    *"int_batches_due int_streams_due dim_users fct_listens dim_songs int_track_artists duplicate_streams".split(),
+    *("rejected_streams", "stream_batches", "int_days_due", *KPI_MODELS),
+)
 
 
 def streams(*rows: str) -> str:

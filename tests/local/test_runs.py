@@ -17,7 +17,7 @@ from local import environment
 from local.airflow_api import AirflowApi
 from local.environment import REPO
 from local.errors import LocalError
-from local.runs import DAG_ID, RunResult
+from local.runs import DAG_ID, RunResult, follow
 from local.stack import Stack
 from tests import dbt_docs_site
 
@@ -211,3 +211,33 @@ def _session(pid: int) -> int | None:
         return None if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE else os.getsid(pid)
     except (psutil.Error, ProcessLookupError, PermissionError):
         return None
+
+
+def test_a_run_that_fails_says_each_reason_once_and_all_of_them_last(tmp_path: Path) -> None:
+    sentences = {"land.songs": "songs.csv lacks the column 'track_id'", "land.users": "users.csv is empty"}
+    events = [{"event": "running", "task": "land.songs", "attempt": 1}]
+    for task, sentence in sentences.items():
+        events += [
+            {"event": "log", "level": "ERROR", "text": f"{sentence}."},
+            {"event": "failed", "task": task, "seconds": 1.0, "error": f"{sentence}."},
+            {"event": "log", "level": "ERROR", "text": f"{task} failed: {sentence}."},
+        ]
+    events += [{"event": "log", "level": "ERROR", "text": "something else is wrong"}]
+    events += [{"event": "end", "state": "failed", "reason": ""}]
+    told: list[str] = []
+    result = follow(iter(events), tmp_path / "log", told.append, 0.0)
+    assert told == ["land.songs: FAILED after 1.0 s", "land.users: FAILED after 1.0 s", "something else is wrong"]
+    assert result.reason == (
+        "land.songs failed: songs.csv lacks the column 'track_id'; land.users failed: users.csv is empty"
+    )
+
+
+def test_a_failed_test_is_told_with_its_rows(tmp_path: Path) -> None:
+    rule = "shares_add_up: Got 1 result"
+    events = [
+        {"event": "failed", "task": "transform.t", "seconds": 1.0, "error": rule},
+        {"event": "log", "level": "ERROR", "text": f"transform.t failed: {rule}. It found day 2024-06-24."},
+        {"event": "end", "state": "failed", "reason": ""},
+    ]
+    result = follow(iter(events), tmp_path / "log", lambda line: None, 0.0)
+    assert result.reason == f"transform.t failed: {rule}. It found day 2024-06-24"

@@ -1,13 +1,18 @@
 import csv
 import hashlib
 import re
+import subprocess
+import sys
 from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
+from local.environment import REPO
+from local.foreign import KINDS, rewrite
 from local.sample import Sample
+from tests.expected.kpis import catalogue
 
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]([01]\d|2[0-3]):[0-5]\d:[0-5]\d([.]\d{1,6})?")
 
@@ -128,3 +133,40 @@ def test_size_is_a_parameter(tmp_path: Path, days: int, rows: int) -> None:
     for file in tmp_path.glob("streams/**/*.csv"):
         lines = stream_lines(file)
         assert sum(len(row) != 3 for row in lines) <= 0.003 * len(lines)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_as_other_people_write_them(tmp_path: Path, kind: str) -> None:
+    """By the contract they mean the same, but for what the kind is about."""
+    before = Sample(rows=3000).write(tmp_path)
+    own = catalogue(tmp_path / "songs.csv")
+    rewrite(tmp_path, kind)
+    songs = catalogue(tmp_path / "songs.csv")
+    assert before.files and songs.songs.keys() == own.songs.keys()
+    lines = (tmp_path / "songs.csv").read_text().splitlines()
+    match kind:
+        case "pandas":
+            assert ".0," in lines[2]
+            differs = [track for track, song in own.songs.items() if songs.songs[track] != song]
+            assert len(differs) <= 1, "but for the gap, whole numbers with a point are whole numbers"
+        case "no-id":
+            assert "id" not in lines[0].split(",")
+            assert {song.id for song in songs.songs.values()} == {None}
+        case "spellings":
+            told = {song.track_genre for song in songs.songs.values() if song.track_genre}
+            assert len(told) > 2 * len({genre.lower() for genre in told})
+        case "broken-lines":
+            assert songs.refused == 2 and own.refused == 0
+            assert len((tmp_path / "users.csv").read_text().splitlines()) == 1000 + 1 + 2
+
+
+def test_a_kind_that_there_is_not_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local.sample", str(tmp_path), "--rows", "3000"]
+    done = subprocess.run([*command, "--like", "excel"], capture_output=True, text=True, cwd=REPO)
+    assert done.returncode == 2 and "invalid choice: 'excel'" in done.stderr and "Traceback" not in done.stderr
+    done = subprocess.run(
+        [*command, "--like", "pandas", "--like", "spellings"], capture_output=True, text=True, cwd=REPO
+    )
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([*command, "--like", "pandas", "--batch", "2"], capture_output=True, text=True, cwd=REPO)
+    assert done.returncode == 2 and "--like is of batch 1" in done.stderr

@@ -22,12 +22,17 @@ from local.environment import DBT_PROJECT
 
 NOW = datetime(2024, 6, 28, 0, 41, 7)
 LAST_DAY = date(2024, 6, 27)
+BUILT_AT = datetime(2024, 6, 28, 0, 39, 12)
 GAP = (date(2024, 6, 9), date(2024, 6, 10))
 TABLES = (
     "listening_kpis_daily",
     "listening_kpis_hourly",
     "genre_kpis_daily",
+    "top_tracks_per_genre_daily",
     "top_artists_per_day",
+    "top_artists_per_hour",
+    "fct_listens",
+    "dim_songs",
     "stream_batches",
     "rejected_streams",
 )
@@ -105,6 +110,10 @@ def world(stack) -> Iterator[Callable[[str], World]]:
         made.query(f"create schema {made.marts}")
         for table in TABLES:
             made.query(f"create table {made.marts}.{table} ({_columns(table)})")
+        made.query(
+            f"create table {made.marts}.day_builds (model_name varchar(128), listen_date date, version bigint,"
+            " built_at timestamp, run_id varchar(256))"
+        )
         return made
 
     yield make
@@ -115,7 +124,35 @@ def world(stack) -> Iterator[Callable[[str], World]]:
 
 def daily(day: date, rng: random.Random) -> tuple[Any, ...]:
     listens = 9000 + rng.randrange(900) + 1800 * (day.weekday() >= 5)
-    return (day, listens, listens // 9, listens // 3, (listens // 3) / listens, datetime(2024, 6, 28, 0, 39, 12))
+    return (day, listens, listens // 9, listens // 3, (listens // 3) / listens, listens * 200_000, BUILT_AT)
+
+
+# Two days, as they were first built, and as they were rebuilt when late listens had come.
+WEEK_BEFORE = LAST_DAY - timedelta(7)
+BUILDS = [
+    ("listening_kpis_daily", WEEK_BEFORE, 1, datetime(2024, 6, 20, 12), "under way"),
+    ("listening_kpis_daily", WEEK_BEFORE, 2, datetime(2024, 6, 21, 0, 39), "first"),
+    ("listening_kpis_daily", WEEK_BEFORE, 3, datetime(2024, 6, 22, 0, 39), "late"),
+    ("top_artists_per_day", WEEK_BEFORE, 3, datetime(2024, 6, 21, 0, 10), "another model"),
+    ("listening_kpis_daily", LAST_DAY, 1, BUILT_AT, "first"),
+]
+
+
+def song(place: int, name: str) -> tuple[Any, ...]:
+    moment = datetime(2024, 6, 1)
+    return (f"t{place}", name, "Album", f"{name};Bo", NAMES[-place], 50, 180_000 + place, moment, moment)
+
+
+def listens() -> list[tuple[Any, ...]]:
+    """Of the last day and of the week before: there, one in five came after the first build."""
+    rows = []
+    for day, count in ((LAST_DAY, 110), (WEEK_BEFORE, 120)):
+        for number in range(count):
+            at = datetime(day.year, day.month, day.day, number % 24, number // 24)
+            is_late = day == WEEK_BEFORE and number % 5 == 0
+            loaded_at = datetime(day.year, day.month, day.day) + timedelta(days=1 + is_late, minutes=30)
+            rows.append((f"u{number % 50}", f"t{min(number % 23, number % 7)}", at, day, loaded_at))
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +161,19 @@ def month(world) -> World:
     made = world("month")
     rng = random.Random(6)
     days = [LAST_DAY - timedelta(n) for n in range(-1, 40) if LAST_DAY - timedelta(n) not in GAP]
-    built_at = datetime(2024, 6, 28, 0, 39, 12)
+    built_at = BUILT_AT
     made.fill(f"{made.marts}.listening_kpis_daily", [daily(day, rng) for day in days])
     hours = [
-        (datetime(day.year, day.month, day.day, hour), 10 * hour + rng.randrange(99), 9, 8, 0.5, day, built_at)
+        (
+            datetime(day.year, day.month, day.day, hour),
+            10 * hour + rng.randrange(99),
+            9,
+            8,
+            0.5,
+            1_800_000,
+            day,
+            built_at,
+        )
         for day in days
         for hour in range(24)
         if hour != 4
@@ -139,8 +185,17 @@ def month(world) -> World:
         popularity = None if name == "unknown" else 95.125 - place / 2
         length = None if name == "unknown" else 201_234.5 + place
         row = (LAST_DAY, name, 2000 - place, 0.1 / (place + 1), 900 - place, length, popularity, f"t{place}", track)
-        genres.append((*row, 120 - place % 50, built_at))
+        genres.append((*row, 120 - place % 50, place + 1, None if length is None else int(length * 2000), built_at))
     made.fill(f"{made.marts}.genre_kpis_daily", genres)
+    tracks = [
+        (LAST_DAY, row[1], rank, f"{row[7]} {rank}", NAMES[rank] if rank < 3 else None, row[9] // rank, built_at)
+        for row in genres
+        for rank in range(1, 4)
+    ]
+    made.fill(f"{made.marts}.top_tracks_per_genre_daily", tracks)
+    made.fill(f"{made.marts}.dim_songs", [song(place, name) for place, name in enumerate(NAMES)])
+    made.fill(f"{made.marts}.fct_listens", listens())
+    made.fill(f"{made.marts}.day_builds", BUILDS)
     artists = [(LAST_DAY, rank + 1, NAMES[rank], 500 - 30 * rank, built_at) for rank in range(10)]
     order = [0, 2, 1, 5, 4, 9, 6, 11, 8]
     artists += [
@@ -148,6 +203,19 @@ def month(world) -> World:
         for place, name in enumerate(order)
     ]
     made.fill(f"{made.marts}.top_artists_per_day", artists)
+    of_hours = [
+        (datetime(2024, 6, 27, hour), rank + 1, NAMES[(hour + rank) % len(NAMES)], 90 - rank, LAST_DAY, built_at)
+        for hour in range(24)
+        for rank in range(3)
+        if hour != 4
+    ]
+    made.fill(f"{made.marts}.top_artists_per_hour", of_hours)
+    made.query(
+        f"insert into {made.landing}.loaded_files (table_name, key, etag, size_bytes, line_count, landed_count,"
+        " refused_line_count, loaded_at, copy_id, run_id, batch_number) values"
+        f" ('songs', 'songs.csv', 'e', 1, 9, 7, 2, '{NOW}', 1, 'r', 1),"
+        f" ('users', 'users.csv', 'e', 1, 9, 6, 3, '{NOW}', 2, 'r', 1)"
+    )
     batches = [NOW - timedelta(days=number, minutes=9) for number in range(35)]
     made.fill(f"{made.marts}.stream_batches", [(at, 4, 30_123, 29_000, 1_000, 123, 23) for at in batches])
     rejects = [
@@ -168,11 +236,14 @@ def month(world) -> World:
 def one_day(world) -> World:
     """One day of one listen, of a track that nobody knows."""
     made = world("one_day")
-    built_at = datetime(2024, 6, 28, 0, 39, 12)
-    made.fill(f"{made.marts}.listening_kpis_daily", [(LAST_DAY, 1, 1, 1, 1.0, built_at)])
-    made.fill(f"{made.marts}.listening_kpis_hourly", [(datetime(2024, 6, 27, 7), 1, 1, 1, 1.0, LAST_DAY, built_at)])
-    genre = (LAST_DAY, "unknown", 1, 1.0, 1, None, None, "t1", None, 1, built_at)
+    built_at = BUILT_AT
+    made.fill(f"{made.marts}.listening_kpis_daily", [(LAST_DAY, 1, 1, 1, 1.0, None, built_at)])
+    made.fill(
+        f"{made.marts}.listening_kpis_hourly", [(datetime(2024, 6, 27, 7), 1, 1, 1, 1.0, None, LAST_DAY, built_at)]
+    )
+    genre = (LAST_DAY, "unknown", 1, 1.0, 1, None, None, "t1", None, 1, 1, None, built_at)
     made.fill(f"{made.marts}.genre_kpis_daily", [genre])
+    made.fill(f"{made.marts}.top_tracks_per_genre_daily", [(LAST_DAY, "unknown", 1, "t1", None, 1, built_at)])
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
@@ -79,7 +79,7 @@ def expected_tables(query: Query, landing: str, marts: str, last_day: date, sinc
         last_day: The day that the page is about.
         since: What counts as lately.
     """
-    measures = ("listen_count", "unique_listeners", "track_diversity_index")
+    measures = ("listen_count", "unique_listeners", "total_duration_ms", "track_diversity_index")
     days = {
         day: values
         for day, *values in query(f"select listen_date, {', '.join(measures)} from {marts}.listening_kpis_daily")
@@ -90,10 +90,15 @@ def expected_tables(query: Query, landing: str, marts: str, last_day: date, sinc
     expected = {
         name: [[str(day), _text(days[day][position] if day in days else None)] for day in shown]
         for position, name in enumerate(measures)
+        if any(values[position] is not None for values in days.values())
     }
-    expected["hours"] = _hours(query, marts, last_day, [day for day in shown if day in days and day != last_day])
+    before = [day for day in shown if day in days and day != last_day]
+    expected["hours"] = _hours(
+        query, marts, last_day, [day for day in before if (last_day - day).days % 7 == 0] or before
+    )
     expected |= _genres(query, marts, last_day)
     expected["artists"] = _artists(query, marts, last_day)
+    expected["top_tracks"] = _top_tracks(query, marts, last_day)
     expected |= _pipeline(query, landing, marts, since)
     return expected
 
@@ -102,11 +107,14 @@ def _hours(query: Query, marts: str, last_day: date, days_before: list[date]) ->
     counts: dict[date, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for at, listens in query(f"select listen_hour, listen_count from {marts}.listening_kpis_hourly"):
         counts[at.date()][at.hour] = listens
+    artists = dict(query(f"select listen_hour, artist_name from {marts}.top_artists_per_hour where artist_rank = 1"))
+    artists = {at.hour: name for at, name in artists.items() if at.date() == last_day}
     return [
         [
             str(hour),
             str(counts[last_day][hour]),
             _text(sum(counts[day][hour] for day in days_before) / len(days_before) if days_before else None),
+            _text(artists.get(hour)),
         ]
         for hour in range(24)
     ]
@@ -114,16 +122,23 @@ def _hours(query: Query, marts: str, last_day: date, days_before: list[date]) ->
 
 def _genres(query: Query, marts: str, last_day: date) -> dict[str, Rows]:
     genres = query(
-        "select track_genre, listen_count, listen_share, unique_listeners, average_duration_ms, popularity_index,"
+        "select track_genre, genre_rank, listen_count, listen_share, unique_listeners, total_duration_ms,"
+        " average_duration_ms, popularity_index,"
         " most_popular_track_name, most_popular_track_listen_count"
         f" from {marts}.genre_kpis_daily where listen_date = '{last_day}'"
     )
-    genres = sorted(genres, key=lambda row: (-row[1], row[0].encode()))[:100]
-    tracks = [[row[0], row[6] or "not in the catalogue", str(row[7])] for row in genres]
+    genres = sorted(genres, key=lambda row: (-row[2], row[0].encode()))[:100]
+    tracks = [[row[0], row[8] or "not in the catalogue", str(row[9])] for row in genres]
+    three = query(
+        f"select track_genre, track_rank, track_name, listen_count from {marts}.top_tracks_per_genre_daily"
+        f" where listen_date = '{last_day}'"
+    )
+    three = sorted(three, key=lambda row: (row[0].encode(), row[1]))[:300]
     found = {
-        "genres": [list(map(_text, row[:6])) for row in genres],
+        "genres": [list(map(_text, row[:8])) for row in genres],
         "tracks": tracks[:12],
         "more_tracks": tracks[12:],
+        "genre_tracks": [[row[0], str(row[1]), row[2] or "not in the catalogue", str(row[3])] for row in three],
     }
     return {name: rows for name, rows in found.items() if rows}
 
@@ -140,6 +155,31 @@ def _artists(query: Query, marts: str, last_day: date) -> Rows:
     return rows
 
 
+def _top_tracks(query: Query, marts: str, last_day: date) -> Rows:
+    plays = Counter(
+        track for track, day in query(f"select track_id, listen_date from {marts}.fct_listens") if day == last_day
+    )
+    songs = {
+        track: values
+        for track, *values in query(
+            f"select track_id, track_name, artists, track_genre, popularity from {marts}.dim_songs"
+        )
+    }
+    unknown = (None, None, None, None)
+
+    def order(track: str) -> tuple[int, int, bytes]:
+        popularity = songs.get(track, unknown)[3]
+        return -plays[track], -1 if popularity is None else -popularity, track.encode()
+
+    rows = []
+    for rank, track in enumerate(sorted(plays, key=order)[:10], start=1):
+        name, artists, genre, _ = songs.get(track, unknown)
+        rows.append(
+            [str(rank), name or "not in the catalogue", artists or NOTHING, genre or "unknown", str(plays[track])]
+        )
+    return rows
+
+
 def _pipeline(query: Query, landing: str, marts: str, since: datetime) -> dict[str, Rows]:
     runs = query(
         "select started_at, files, rows_landed, listens, duplicates, rejects, lines_refused, objects_ignored,"
@@ -153,10 +193,17 @@ def _pipeline(query: Query, landing: str, marts: str, since: datetime) -> dict[s
         "select listen_count, duplicate_count, reject_count, refused_line_count"
         f" from {marts}.stream_batches where loaded_at >= '{since}'"
     )
-    names = ("Listens", "Duplicates of a listen", "Rejected, see below", "Refused by COPY")
+    names = ("Listens", "Duplicates of a listen", "Rejected, see below", "Refused by COPY, streams")
+    refused = dict(
+        query(
+            f"select table_name, sum(refused_line_count) from {landing}.loaded_files"
+            f" where loaded_at >= '{since}' group by table_name"
+        )
+    )
     found = {
         "runs": [list(map(_text, row)) for row in runs],
-        "lines": [[name, str(sum(row[place] for row in batches))] for place, name in enumerate(names)],
+        "lines": [[name, str(sum(row[place] for row in batches))] for place, name in enumerate(names)]
+        + [[f"Refused by COPY, {table}", str(refused.get(table, 0))] for table in ("songs", "users")],
         "rejects": [[reason, str(rows)] for reason, rows in sorted(reasons.items(), key=lambda row: (-row[1], row[0]))],
     }
     return {name: rows for name, rows in found.items() if rows}

@@ -1,6 +1,7 @@
 """What the KPI page says is what the tables hold, whatever they hold; no browser is needed to see that."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -8,11 +9,21 @@ import boto3
 import pytest
 from kpi_pipeline import kpi_page
 from kpi_pipeline.kpi_page import charts
-from kpi_pipeline.kpi_page.changes import headlines
-from kpi_pipeline.kpi_page.formats import duration, moved, number, percent, visible
+from kpi_pipeline.kpi_page.changes import comparison, headlines, sentences
+from kpi_pipeline.kpi_page.figures import baseline_in_words
+from kpi_pipeline.kpi_page.formats import (
+    duration,
+    listening_time,
+    moved,
+    moved_in_words,
+    number,
+    percent,
+    visible,
+)
 from kpi_pipeline.kpi_page.notices import make_notices
 from kpi_pipeline.landing.errors import LandingError
 
+from local.environment import DBT_PROJECT
 from local.errors import LocalError
 from local.pages import make_kpi_page, save_pages
 from local.stack import Stack
@@ -35,14 +46,14 @@ def test_every_value_is_that_of_the_tables(name, request):
     found = {table: rows for table, rows in tables.items() if rows}
     assert found == plain({table: rows for table, rows in expected.items() if rows})
     if name == "month":
-        assert len(found) == 11
+        assert len(found) == 14
 
 
 def test_names_are_text_and_nothing_else(month):
     page = read_page(month.html())
     assert [row[0] for row in page.tables["genres"][: len(NAMES)]] == [visible(name) for name in NAMES]
-    assert {"script", "img", "iframe", "object", "a"} & set(page.elements) == set()
-    assert page.elements.count("svg") == 2 * 7
+    assert {"script", "img", "iframe", "object"} & set(page.elements) == set()
+    assert page.elements.count("svg") == 2 * 8
     assert not [name for name in page.attributes if name.startswith("on")]
 
 
@@ -62,13 +73,89 @@ def test_the_day_under_way_is_left_out_unless_there_is_no_other(month, one_day):
     assert "Thu 27 June 2024 is not over: its numbers will grow." in make_notices(data)
 
 
+def test_like_is_compared_with_like(month):
+    """A day that lacks its late listens is compared with what the earlier day had when it was as young."""
+    data = month.data()
+    shown = headlines(data)
+    assert shown.is_as_first_counted
+    first = data.first_count(LAST_DAY - timedelta(7))
+    assert (first["listen_count"], first["unique_listeners"], first["unique_tracks"]) == (96, 40, 7)
+    assert data.first_count(LAST_DAY)["listen_count"] == 110
+    assert shown.tiles[0].change == "▲\u202f14.6\u202f%", "110 against 96, not against the 120 of today"
+    settled = data.on(LAST_DAY - timedelta(7))["listen_count"]
+    said = " ".join(comparison(data, shown))
+    assert "both days as they were first counted" in said and "Thu 27 June 2024 is provisional" in said
+    assert f"Thu 20 June 2024 grew by {percent(settled / 96 - 1)} since it was first counted." in said
+
+
+def test_days_that_were_first_built_together_are_compared_as_they_stand(month):
+    """As after a backfill: the earlier day had its late listens by then, and the page says so."""
+    data = month.data()
+    at = data.first_count(LAST_DAY)["built_at"]
+    data = replace(data, first_counts=[{**row, "built_at": at} for row in data.first_counts])
+    shown = headlines(data)
+    today, before = (data.on(day)["listen_count"] for day in (LAST_DAY, LAST_DAY - timedelta(7)))
+    assert shown.tiles[0].change[2:] == percent(abs(today / before - 1))
+    assert not shown.is_as_first_counted and "may have had its late ones" in " ".join(comparison(data, shown))
+
+
+def test_the_newest_days_are_marked_provisional(month):
+    data = month.data()
+    assert [data.is_provisional(LAST_DAY - timedelta(n)) for n in range(4)] == [True, True, True, False]
+    html = month.html()
+    assert html.count("Thu 27 June 2024, provisional") >= 4 and "Mon 24 June 2024, provisional" not in html
+
+
+def test_the_day_is_told_in_sentences(month, one_day):
+    data = month.data()
+    listened, leaders = sentences(data, headlines(data))
+    day = data.on(LAST_DAY)
+    assert listened == (
+        f"{day['unique_listeners']:,} people played {day['listen_count']:,} tracks, "
+        "14.6\u202f% more than on the Thursday before."
+    )
+    assert leaders == (
+        "Played most: the genre \u2068Señorita\u2069 (10.0\u202f% of the listens), the artist \u2068Señorita\u2069, "
+        "the track \u2068Señorita\u2069."
+    )
+    data = one_day.data()
+    assert sentences(data, headlines(data)) == [
+        "1 person played 1 track.",
+        "Played most: the genre \u2068unknown\u2069 (100.0\u202f% of the listens).",
+    ]
+
+
+def test_hours_are_compared_with_their_own_weekday(month, one_day):
+    data = month.data()
+    assert data.baseline == [LAST_DAY - timedelta(days) for days in (21, 14, 7)]
+    assert baseline_in_words(data) == "the 3 Thursdays before"
+    assert baseline_in_words(replace(data, baseline=data.baseline[:1])) == "the Thursday before"
+    assert baseline_in_words(replace(data, baseline=[LAST_DAY - timedelta(1)])) == "the day before"
+    assert baseline_in_words(one_day.data()) == ""
+
+
+def test_every_number_leads_to_its_definition(month):
+    """To a model that the dbt docs have, beside the page; nothing else is linked."""
+    html = month.html()
+    links = set(re.findall(r'href="([^"]+)"', html)) - {"data:,"}
+    models = {path.stem for path in (DBT_PROJECT / "models").rglob("*.sql")}
+    linked = {link.rpartition(".")[2] for link in links if "#" in link}
+    assert all(link.startswith("../docs/index.html") for link in links)
+    kpis = {path.stem for path in (DBT_PROJECT / "models" / "marts" / "kpis").glob("*.sql")}
+    assert kpis - linked == set()
+    assert linked <= models
+    assert html.count(">definition</a>") >= 5 + 4 + 6
+
+
 def test_headlines_compare_with_the_week_before_or_else_the_day_before(month, one_day):
     data = month.data()
     shown = headlines(data)
     assert shown.compared_with == LAST_DAY - timedelta(7) and shown.is_a_week_before
     today, before = (data.on(day)["listen_count"] for day in (LAST_DAY, LAST_DAY - timedelta(7)))
     assert shown.tiles[0].value == today
-    assert shown.tiles[0].change == f"{'▲' if today > before else '▼'}\u202f{abs(today / before - 1) * 100:.1f}\u202f%"
+    plain_data = replace(data, first_counts=[])
+    change = headlines(plain_data).tiles[0].change
+    assert change == f"{'▲' if today > before else '▼'}\u202f{abs(today / before - 1) * 100:.1f}\u202f%"
     short = replace(data, days=data.days[-2:])
     assert headlines(short).compared_with == LAST_DAY - timedelta(1)
     assert headlines(one_day.data()).compared_with is None
@@ -107,6 +194,17 @@ def test_numbers_are_written_for_people():
         "–",
     ]
     assert [moved(1, 3), moved(3, 1), moved(2, 2), moved(2, None)] == ["▲\u202f2", "▼\u202f2", "=", "new"]
+    assert [listening_time(36_000_000), listening_time(5_400_000), listening_time(None)] == [
+        "10\u202fh",
+        "1.5\u202fh",
+        "–",
+    ]
+    assert [moved_in_words(1, 3), moved_in_words(3, 2), moved_in_words(2, 2), moved_in_words(2, None)] == [
+        "up 2 places since the day before",
+        "down 1 place since the day before",
+        "in the same place as the day before",
+        "not among the ten of the day before",
+    ]
     assert visible("a\x07\x1b\x85\ud800") == "a␇␛\ufffd\ufffd"
 
 
@@ -128,11 +226,15 @@ def test_it_is_made_without_a_run_too(stack, month):
 
 
 def test_pages_are_saved_as_files(stack):
-    for key, body in {"kpis/index.html": b"<!doctype html>KPIs", "docs/index.html": b"<!doctype html>docs"}.items():
+    link = b'<a href="../docs/index.html#!/model/m">'
+    for key, body in {
+        "kpis/index.html": b"<!doctype html>KPIs" + link,
+        "docs/index.html": b"<!doctype html>docs",
+    }.items():
         stack.s3_client.put_object(Bucket="kpi-artifacts", Key=key, Body=body)
     saved = {name: (file.name, file.read_text()) for name, file in save_pages(stack).items()}
     assert saved == {
-        "KPI page": ("kpi_page.html", "<!doctype html>KPIs"),
+        "KPI page": ("kpi_page.html", '<!doctype html>KPIs<a href="dbt_docs.html#!/model/m">'),
         "dbt docs": ("dbt_docs.html", "<!doctype html>docs"),
     }
 

@@ -9,16 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.faults.in_process import Dbt, Pipeline
+from tests.pipeline.warehouse import KPIS
 
 FIRST_DAY, DAYS, LISTENS_A_DAY = date(2024, 1, 1), 60, 1500
 SONGS = "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n1,t1,Ann,One,50,1000,pop\n"
 USERS = "user_id,user_country\nu1,Peru\n"
-MODELS_THAT_MERGE = {
-    "listening_kpis_daily": "listen_date",
-    "listening_kpis_hourly": "listen_date",
-    "genre_kpis_daily": "listen_date",
-    "top_artists_per_day": "listen_date",
-}
+MODELS_THAT_MERGE = dict.fromkeys(KPIS, "listen_date")
 
 
 def streams(first: int, days: int) -> str:

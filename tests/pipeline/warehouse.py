@@ -13,7 +13,14 @@ from typing import Any
 from local.environment import DBT_PROJECT
 from tests.expected.kpis import TABLES, Batch, catalogue, classify, expected_kpis, expected_users
 
-KPIS = ("listening_kpis_daily", "listening_kpis_hourly", "genre_kpis_daily", "top_artists_per_day")
+KPIS = (
+    "listening_kpis_daily",
+    "listening_kpis_hourly",
+    "genre_kpis_daily",
+    "top_tracks_per_genre_daily",
+    "top_artists_per_day",
+    "top_artists_per_hour",
+)
 BOOKKEEPING = {"transformed_batches", "passed_batches", "day_versions", "day_builds", "view_definitions"}
 # The landing table's widths: a longer value is a line that COPY refuses.
 WIDTHS = {

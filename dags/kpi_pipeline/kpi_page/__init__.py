@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from kpi_pipeline.alerts import one_sentence
 from kpi_pipeline.kpi_page import data, figures, formats
-from kpi_pipeline.kpi_page.changes import headlines
+from kpi_pipeline.kpi_page.changes import comparison, headlines, sentences
 from kpi_pipeline.kpi_page.notices import make_notices
 from kpi_pipeline.kpi_page.tables import make_tables
 from kpi_pipeline.landing.errors import STORAGE_ERRORS, LandingError, explain_storage
@@ -18,6 +18,9 @@ from kpi_pipeline.settings import Settings
 
 KEY = "kpis/index.html"
 """Where the page lies in the artifact bucket."""
+
+DOCS = "../docs/index.html"
+"""Where the dbt docs lie, seen from there."""
 
 
 def render(shown: data.PageData) -> str:
@@ -36,12 +39,17 @@ def render(shown: data.PageData) -> str:
     )
     environment.filters.update(number=formats.number, day=formats.day, moment=formats.moment)
     last = shown.on(shown.last_day)
+    headlined = headlines(shown)
     return environment.get_template("page.html.j2").render(
         data=shown,
         days_back=data.DAYS,
-        days_before=formats.spell(len(shown.days) - 1, "day"),
+        baseline=figures.baseline_in_words(shown),
         shown_days=figures.shown_days(shown),
-        headlines=headlines(shown),
+        headlines=headlined,
+        sentences=sentences(shown, headlined),
+        comparison=comparison(shown, headlined),
+        docs=DOCS,
+        provisional_days=data.PROVISIONAL_DAYS,
         notices=make_notices(shown),
         measures=figures.MEASURES,
         charts=figures.charts(shown),

@@ -14,7 +14,10 @@ from kpi_pipeline.sql import render
 DAYS = 28
 """How far back the page looks: four weeks, so that each weekday is there four times."""
 
-_MOST_GENRES, _MOST_RUNS = 100, 10
+PROVISIONAL_DAYS = 3
+"""How many of the newest days will still grow: most late listens arrive within that time."""
+
+_MOST_GENRES, _MOST_TRACKS, _MOST_RUNS = 100, 300, 10
 
 Row = Mapping[str, Any]
 
@@ -29,8 +32,13 @@ class PageData:
         last_day: The day that the page is about: the newest one that was over, or else the newest; None without KPIs.
         newest_day: The newest day with listens, which may still be under way.
         days: The days with listens up to the last one, oldest first.
+        first_counts: What the last day, the day before and the day a week before counted when they were first built.
+        baseline: The days whose hours the last day's are compared with: those of its weekday, or else all before it.
         hours: The hours of the day with listens.
+        hour_artists: The most played artist of each hour of the last day.
         genres: The last day's genres, the most listened to first.
+        genre_tracks: The last day's three tracks of each genre.
+        top_tracks: The last day's ten tracks, whatever their genre.
         artists: The last day's ten, with the rank of the day before.
         runs: The newest runs, newest first.
         batches: One row: what became of the lines that landed.
@@ -42,8 +50,13 @@ class PageData:
     last_day: date | None = None
     newest_day: date | None = None
     days: Sequence[Row] = field(default_factory=list)
+    first_counts: Sequence[Row] = field(default_factory=list)
+    baseline: Sequence[date] = field(default_factory=list)
     hours: Sequence[Row] = field(default_factory=list)
+    hour_artists: Sequence[Row] = field(default_factory=list)
     genres: Sequence[Row] = field(default_factory=list)
+    genre_tracks: Sequence[Row] = field(default_factory=list)
+    top_tracks: Sequence[Row] = field(default_factory=list)
     artists: Sequence[Row] = field(default_factory=list)
     runs: Sequence[Row] = field(default_factory=list)
     batches: Row = field(default_factory=dict)
@@ -52,6 +65,14 @@ class PageData:
     def on(self, day: date | None) -> Row | None:
         """Return the KPIs of a day, or None where it has no listens or is too long ago."""
         return next((row for row in self.days if row["listen_date"] == day), None)
+
+    def first_count(self, day: date | None) -> Row | None:
+        """Return what a day counted when it was first built after it was over, or None where that is not known."""
+        return next((row for row in self.first_counts if row["listen_date"] == day), None)
+
+    def is_provisional(self, day: date) -> bool:
+        """Tell whether late listens of a day are still to be expected."""
+        return self.last_day is not None and day > self.last_day - timedelta(days=PROVISIONAL_DAYS)
 
 
 def read(connection: Any, settings: Settings, now: datetime) -> PageData:
@@ -81,17 +102,38 @@ def read(connection: Any, settings: Settings, now: datetime) -> PageData:
     if last_day is None:
         return PageData(now, since, **of_runs)
     window = {"first_day": last_day - timedelta(days=DAYS - 1), "last_day": last_day}
+    day_before, day_after = last_day - timedelta(days=1), last_day + timedelta(days=1)
+    days = rows("days", **window)
+    baseline = _baseline([row["listen_date"] for row in days if row["listen_date"] < last_day], last_day)
     return PageData(
         now,
         since,
         last_day,
         newest["newest_day"],
-        days=rows("days", **window),
-        hours=rows("hours", **window, day_after=last_day + timedelta(days=1)),
+        days=days,
+        first_counts=rows(
+            "first_counts", last_day=last_day, day_before=day_before, week_before=last_day - timedelta(days=7)
+        ),
+        baseline=baseline,
+        hours=rows(
+            "hours",
+            **window,
+            day_after=day_after,
+            baseline_days=", ".join(f"'{day}'" for day in baseline) or "null",
+            baseline_count=len(baseline),
+        ),
+        hour_artists=rows("hour_artists", last_day=last_day, day_after=day_after),
         genres=rows("genres", last_day=last_day, most_rows=_MOST_GENRES),
-        artists=rows("artists", last_day=last_day, day_before=last_day - timedelta(days=1)),
+        genre_tracks=rows("genre_tracks", last_day=last_day, most_rows=_MOST_TRACKS),
+        top_tracks=rows("top_tracks", last_day=last_day),
+        artists=rows("artists", last_day=last_day, day_before=day_before),
         **of_runs,
     )
+
+
+def _baseline(days_before: Sequence[date], last_day: date) -> list[date]:
+    """Return the days of the last day's weekday, or all where there is none: a Sunday has hours of its own."""
+    return [day for day in days_before if day.weekday() == last_day.weekday()] or list(days_before)
 
 
 def _plain(value: Any) -> Any:

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
+from textwrap import wrap
 from typing import Any
 
 from markupsafe import Markup
 
 from kpi_pipeline.kpi_page.charts import draw
-from kpi_pipeline.kpi_page.data import DAYS, PageData
-from kpi_pipeline.kpi_page.formats import day, isolated, moved, number, percent, visible
+from kpi_pipeline.kpi_page.data import DAYS, PageData, Row
+from kpi_pipeline.kpi_page.formats import day, isolated, moved, moved_in_words, number, percent, visible, weekday
 
 _GENRES_DRAWN = 12
 _FEWEST_DAYS = 7
-MEASURES: tuple[tuple[str, str, int], ...] = (
-    ("listen_count", "Listens", 0),
-    ("unique_listeners", "Listeners", 0),
-    ("track_diversity_index", "Track diversity", 4),
+# Characters of a reason that fit a line beside its bar.
+_REASON_WIDTH = 18
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of each day.
+
+    Attributes:
+        column: The column of ``listening_kpis_daily``.
+        name: What it is called.
+        decimals: How many are written.
+        factor: What the exact value is multiplied with to be read by people.
+    """
+
+    column: str
+    name: str
+    decimals: int = 0
+    factor: float = 1
+
+    def read(self, row: Row | None) -> float | None:
+        """Return the value of a day as people read it; None where there is none."""
+        value = row[self.column] if row else None
+        return None if value is None else value if self.factor == 1 else float(value) * self.factor
+
+
+MEASURES = (
+    Measure("listen_count", "Listens"),
+    Measure("unique_listeners", "Listeners"),
+    Measure("total_duration_ms", "Hours of listening", factor=1 / 3_600_000),
+    Measure("track_diversity_index", "Different tracks per 100 plays", 1, 100),
 )
-"""The column, its name on the page and its decimals."""
 
 
 def charts(data: PageData) -> dict[str, Markup]:
@@ -32,7 +60,7 @@ def charts(data: PageData) -> dict[str, Markup]:
     """
     drawn = {}
     if data.last_day is not None:
-        drawn = {column: _daily(data, column, name, decimals) for column, name, decimals in MEASURES}
+        drawn = {measure.column: _daily(data, measure) for measure in MEASURES if has_values(data, measure)}
         drawn["hours"] = _hours(data)
     if data.genres:
         drawn["genres"] = _genres(data)
@@ -41,6 +69,23 @@ def charts(data: PageData) -> dict[str, Markup]:
     if data.rejects:
         drawn["rejects"] = _rejects(data)
     return drawn
+
+
+def has_values(data: PageData, measure: Measure) -> bool:
+    """Tell whether any day has the measure: days that an earlier version has built may lack it."""
+    return any(measure.read(row) is not None for row in data.days)
+
+
+def baseline_in_words(data: PageData) -> str:
+    """Return 'the Thursday before', 'the 3 Thursdays before' or 'the 5 days before'; empty where there is none."""
+    if not data.baseline or data.last_day is None:
+        return ""
+    count = len(data.baseline)
+    if all(found.weekday() == data.last_day.weekday() for found in data.baseline):
+        name = weekday(data.last_day, plural=count > 1)
+    else:
+        name = "days" if count > 1 else "day"
+    return f"the {f'{count} ' if count > 1 else ''}{name} before"
 
 
 def shown_days(data: PageData) -> list[date]:
@@ -55,7 +100,7 @@ def shown_days(data: PageData) -> list[date]:
 def hours_of_day(data: PageData) -> list[dict[str, Any]]:
     """Return all 24 hours: without listens an hour has 0, and no mean where there is no day before."""
     found = {int(row["hour_of_day"]): row for row in data.hours}
-    has_days_before = len(data.days) > 1
+    has_days_before = bool(data.baseline)
     return [
         {
             "hour": hour,
@@ -66,18 +111,24 @@ def hours_of_day(data: PageData) -> list[dict[str, Any]]:
     ]
 
 
-def _daily(data: PageData, column: str, name: str, decimals: int) -> Markup:
+def _daily(data: PageData, measure: Measure) -> Markup:
     rows = []
     for shown in shown_days(data):
-        found = data.on(shown)
-        value = found[column] if found else None
-        label = f"{day(shown)}: {number(value, decimals)}"
-        rows.append({"day": str(shown), "value": value, "label": label, "is_last": shown == data.last_day})
+        value = measure.read(data.on(shown))
+        is_provisional = data.is_provisional(shown)
+        rows.append(
+            {
+                "day": str(shown),
+                "value": value,
+                "label": f"{day(shown)}: {number(value, measure.decimals)}{', provisional' if is_provisional else ''}",
+                "is_last": shown == data.last_day,
+                "is_provisional": is_provisional,
+            }
+        )
     values = [row["value"] for row in rows if row["value"] is not None]
-    summary = (
-        f"Line chart of {name.lower()} a day over {len(rows)} days, from {number(min(values), decimals)} "
-        f"to {number(max(values), decimals)}; the last is {number(values[-1], decimals)}."
-    )
+    lowest, highest, last = (number(value, measure.decimals) for value in (min(values), max(values), values[-1]))
+    over = f"a day over {len(rows)} days, from {lowest} to {highest}; the last is {last}."
+    summary = f"Line chart of {measure.name.lower()} {over}"
     return draw("daily", rows, summary)
 
 
@@ -89,7 +140,7 @@ def _hours(data: PageData) -> Markup:
             "mean": row["mean_before"],
             "label": f"{row['hour']:02}:00 to {row['hour']:02}:59: {number(row['listen_count'])} listens",
             "mean_label": f"{row['hour']:02}:00 to {row['hour']:02}:59: "
-            f"{number(row['mean_before'], 1)} listens on the mean of the days before",
+            f"{number(row['mean_before'], 1)} listens on the mean of {baseline_in_words(data)}",
         }
         for row in hours_of_day(data)
     ]
@@ -130,7 +181,8 @@ def _artists(data: PageData) -> Markup:
                 "name": f"{row['artist_rank']}\u2002{isolated(row['artist_name'])}",
                 "value": row["listen_count"],
                 "text": f"{number(row['listen_count'])}\u2002{change}",
-                "label": f"{visible(row['artist_name'])}: {number(row['listen_count'])} listens, {change}",
+                "label": f"{visible(row['artist_name'])}: {number(row['listen_count'])} listens, "
+                f"{moved_in_words(row['artist_rank'], row['rank_before'])}",
             }
         )
     first = data.artists[0]
@@ -144,7 +196,7 @@ def _artists(data: PageData) -> Markup:
 def _rejects(data: PageData) -> Markup:
     rows = [
         {
-            "name": row["reject_reason"],
+            "name": "\n".join(wrap(row["reject_reason"], _REASON_WIDTH)),
             "value": row["reject_count"],
             "text": number(row["reject_count"]),
             "label": f"{row['reject_reason']}: {number(row['reject_count'])} rows",

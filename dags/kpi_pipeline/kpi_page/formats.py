@@ -40,9 +40,9 @@ def duration(milliseconds: float | None) -> str:
     return f"{minutes:,}:{seconds:02}"
 
 
-def spell(count: int, noun: str) -> str:
+def spell(count: int, noun: str, plural: str = "") -> str:
     """Return 1 hour, 2 hours."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def visible(text: str) -> str:
@@ -53,6 +53,28 @@ def visible(text: str) -> str:
 def isolated(text: str) -> str:
     """Return a name that can't turn around what stands beside it, whichever way it is written itself."""
     return f"{_FIRST_STRONG}{visible(text)}{_POP}"
+
+
+def listening_time(milliseconds: float | None) -> str:
+    """Return hours, 1,234 h, or below ten 1.2 h."""
+    if milliseconds is None:
+        return NOTHING
+    hours = float(milliseconds) / 3_600_000
+    return f"{number(hours, 0 if hours >= 10 else 1)}\u202fh"
+
+
+def weekday(value: date, plural: bool = False) -> str:
+    """Return Thursday, or Thursdays."""
+    return f"{value:%A}{'s' if plural else ''}"
+
+
+def moved_in_words(rank: int, rank_before: int | None) -> str:
+    """Say how an artist moved against the day before, in words."""
+    if rank_before is None:
+        return "not among the ten of the day before"
+    if rank == rank_before:
+        return "in the same place as the day before"
+    return f"{'up' if rank < rank_before else 'down'} {spell(abs(rank_before - rank), 'place')} since the day before"
 
 
 def moved(rank: int, rank_before: int | None) -> str:

@@ -83,7 +83,8 @@ def _columns_of(file: File, start: bytes) -> tuple[str, ...]:
     try:
         names = next(csv.reader([header], strict=not is_closed, skipinitialspace=True), [])
     except csv.Error as error:
-        raise LandingError(f"{file.url} has a header that is no CSV (line 1: {error}).") from error
+        said = f"{file.url} has a header that is no CSV (line 1: {error}): correct it and put it again."
+        raise LandingError(said) from error
     return tuple(name.strip().strip("\ufeff").strip() for name in names)
 
 
@@ -104,7 +105,9 @@ def _check_columns(file: File, table: Table, columns: tuple[str, ...]) -> None:
     ]
     if faults:
         known = f"; columns that {table.name} files may have are {_names(table.columns)}" if unknown else ""
-        raise LandingError(f"{file.url} {' and '.join(faults)} in its header (line 1){known}.")
+        raise LandingError(
+            f"{file.url} {' and '.join(faults)} in its header (line 1){known}: correct it and put it again."
+        )
 
 
 def _names(columns: Iterable[str]) -> str:

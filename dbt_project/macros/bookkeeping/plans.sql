@@ -73,12 +73,3 @@
 {% macro models_tagged(tag) %}
     {{ return(nodes_tagged(tag) | map(attribute='name') | list) }}
 {% endmacro %}
-
-{% macro list_models_tagged(tag) %}
-    {%- for model_name in models_tagged(tag) -%}
-        select cast('{{ model_name }}' as varchar(128)) as model_name
-        {{ 'union all' if not loop.last }}
-    {% else -%}
-        select cast(null as varchar(128)) as model_name
-    {%- endfor -%}
-{% endmacro %}

@@ -42,7 +42,12 @@ list_batches as (
 
 list_models as (
 
-    {{ list_models_tagged('by_batch') }}
+    {% for model_name in models_tagged('by_batch') -%}
+        select cast('{{ model_name }}' as varchar(128)) as model_name
+        {{ 'union all' if not loop.last }}
+    {% else -%}
+        select cast(null as varchar(128)) as model_name
+    {% endfor %}
 
 ),
 

@@ -17,63 +17,41 @@ batches_due as (
 
 ),
 
-day_versions as (
+days_not_built as (
 
-    select * from {{ source('bookkeeping', 'day_versions') }}
-
-),
-
-day_builds as (
-
-    select * from {{ source('bookkeeping', 'day_builds') }}
+    select * from {{ ref('int_days_not_built') }}
 
 ),
 
-find_built_versions as (
+count_batches_left as (
+
+    select count(*) as batch_count
+    from batches_due
+    where not is_taken
+
+),
+
+number_days as (
 
     select
         model_name,
         listen_date,
-        max(version) as version
-    from day_builds
-    group by model_name, listen_date
-
-),
-
-list_models as (
-
-    {{ list_models_tagged('kpi') }}
-
-),
-
-keep_days_not_built as (
-
-    select
-        list_models.model_name,
-        day_versions.listen_date,
-        day_versions.version,
-        dense_rank() over (order by day_versions.listen_date {{ newest_or_oldest_first() }}) as position
-    from list_models
-    cross join day_versions
-    left join find_built_versions
-        on
-            list_models.model_name = find_built_versions.model_name
-            and day_versions.listen_date = find_built_versions.listen_date
-    where
-        find_built_versions.version is null
-        or find_built_versions.version < day_versions.version
+        version,
+        dense_rank() over (order by listen_date {{ newest_or_oldest_first() }}) as day_number
+    from days_not_built
 
 ),
 
 take_a_portion as (
 
     select
-        model_name,
-        listen_date,
-        version,
-        position <= {{ limit_of('KPI_MAX_DAYS_PER_RUN') }}
-        and not exists (select 1 from batches_due where not is_taken) as is_taken
-    from keep_days_not_built
+        number_days.model_name,
+        number_days.listen_date,
+        number_days.version,
+        count_batches_left.batch_count = 0
+        and number_days.day_number <= {{ limit_of('KPI_MAX_DAYS_PER_RUN') }} as is_taken
+    from number_days
+    cross join count_batches_left
 
 )
 

@@ -4,6 +4,7 @@ select
     unique_listeners,
     unique_tracks,
     track_diversity_index,
+    total_duration_ms,
     built_at
 from {{ marts }}.listening_kpis_daily
 where listen_date between '{{ first_day }}' and '{{ last_day }}'

@@ -8,6 +8,8 @@ select
     most_popular_track_id,
     most_popular_track_name,
     most_popular_track_listen_count,
+    genre_rank,
+    total_duration_ms,
     count(*) over () as genre_count
 from {{ marts }}.genre_kpis_daily
 where listen_date = '{{ last_day }}'

@@ -17,35 +17,27 @@ measure_genres as (
         count(*) as listen_count,
         count(distinct user_id) as unique_listeners,
         avg(cast(duration_ms as double precision)) as average_duration_ms,
+        sum(cast(duration_ms as decimal(38, 0))) as total_duration_ms,
         avg(cast(popularity as double precision)) as popularity_index
     from listens
     group by listen_date, track_genre
 
 ),
 
-measure_tracks as (
+rank_tracks as (
 
     select
         listen_date,
         track_genre,
         track_id,
         track_name,
-        popularity,
-        count(*) as listen_count
-    from listens
-    group by listen_date, track_genre, track_id, track_name, popularity
-
-),
-
-rank_tracks as (
-
-    select
-        *,
+        count(*) as listen_count,
         row_number() over (
             partition by listen_date, track_genre
-            order by listen_count desc, popularity desc nulls last, track_id asc
+            order by count(*) desc, popularity desc nulls last, track_id asc
         ) as track_rank
-    from measure_tracks
+    from listens
+    group by listen_date, track_genre, track_id, track_name, popularity
 
 ),
 
@@ -63,6 +55,13 @@ combine_genres_and_tracks as (
         rank_tracks.track_id as most_popular_track_id,
         rank_tracks.track_name as most_popular_track_name,
         rank_tracks.listen_count as most_popular_track_listen_count,
+        cast(
+            row_number() over (
+                partition by measure_genres.listen_date
+                order by measure_genres.listen_count desc, measure_genres.track_genre asc
+            ) as integer
+        ) as genre_rank,
+        measure_genres.total_duration_ms,
         {{ build_time() }} as built_at
     from measure_genres
     inner join rank_tracks

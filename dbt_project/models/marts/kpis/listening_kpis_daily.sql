@@ -4,7 +4,7 @@ with
 
 listens as (
 
-    select * from {{ ref('fct_listens') }}
+    select * from {{ ref('int_listens_with_songs') }}
     where {{ is_due_day('listen_date') }}
 
 ),
@@ -15,7 +15,8 @@ measure_days as (
         listen_date,
         count(*) as listen_count,
         count(distinct user_id) as unique_listeners,
-        count(distinct track_id) as unique_tracks
+        count(distinct track_id) as unique_tracks,
+        sum(cast(duration_ms as decimal(38, 0))) as total_duration_ms
     from listens
     group by listen_date
 
@@ -29,6 +30,7 @@ compute_indexes as (
         unique_listeners,
         unique_tracks,
         cast(unique_tracks as double precision) / listen_count as track_diversity_index,
+        total_duration_ms,
         {{ build_time() }} as built_at
     from measure_days
 
