@@ -58,6 +58,7 @@ class Session:
         loader: Reads the objects that COPY loads, and keeps the log of loads.
         absent_functions: The functions that Redshift has and the emulator lacks.
         knobs: What a test makes worse.
+        protocol: The version of Redshift's protocol that the client was told, none for a PostgreSQL client.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class Session:
         loader: Loader,
         absent_functions: Collection[str],
         knobs: Knobs,
+        protocol: int | None = None,
     ) -> None:
         self.knobs = knobs
+        self.protocol = protocol or 0
         self.client = client
         self.postgres = postgres
         self.catalogue = Catalogue(postgres)
@@ -241,7 +244,7 @@ class Session:
         if kind == Backend.ROW_DESCRIPTION:
             body = restored_description(body)
         self.awaited -= kind in ENDS_A_STEP
-        return pack(kind, as_redshift(kind, body)), self.awaited == 0
+        return pack(kind, as_redshift(kind, body, self.protocol)), self.awaited == 0
 
 
 def restored_fields(fields: dict[str, str]) -> dict[str, str]:
