@@ -1063,7 +1063,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         (('create schema if not exists "dev"."of_dev"', 'create schema if not exists dev.of_dev', "select count(*) from pg_namespace where nspname = 'of_dev'"), 1),
         (('grant usage on schema "dev"."of_dev" to public', 'alter schema dev."of_dev" rename to of_dev_2', 'drop schema "DEV"."Of_Dev_2" cascade', "select count(*) from pg_namespace where nspname like 'of_dev%'"), 0),
         ('drop schema if exists "dev"."nosuch" cascade', []),
-        (("create schema shown", "create table shown.t (a int)", 'show tables from schema "Dev"."Shown" like \'t\''), [("dev", "shown", "t", "TABLE", None, None, "admin")]),
+        (("create schema shown", "create table shown.t (a int)", 'show tables from schema "Dev"."Shown" like \'t\''), [("dev", "shown", "t", "TABLE", None, None, "admin", None, None, "AUTO", "REGULAR TABLE")]),
         ("show tables from schema other.shown", []),
         ("create schema other.of_dev", Refusal(UNSUPPORTED, "the emulator does not have statements on the schemas of another database (other); Redshift does")),
         ((f"create table {'n' * 63}_1 (a int)", f"create table {'n' * 63}_2 as select 2 as {'é' * 40}", f"insert into {'N' * 63}_1 values (1)", f'select a, {"é" * 40} from "{"N" * 63}_1", {"n" * 63}_2'), [(1, 2)]),
@@ -1137,6 +1137,17 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ("roles of the system", "r_roles-default.html"): [
         (("create user monitored password disable", "grant role sys:monitor to monitored", "grant role sys:dba to monitored", "revoke role sys:monitor from monitored", "drop user monitored", "select 1"), 1),
     ],
+    ("what SHOW shows", "r_SHOW_CONSTRAINTS.html"): [
+        (("create schema keys_1", "create table keys_1.keyed_1 (a int, b int, primary key (a, b))", "show constraints primary keys from table keys_1.keyed_1"), [("dev", "keys_1", "keyed_1", "keyed_1_pkey", "a", 1), ("dev", "keys_1", "keyed_1", "keyed_1_pkey", "b", 2)]),
+        (("create schema keys_2", "create table keys_2.keyed_4 (a int primary key)", "create table keys_2.keyed_5 (c int references keys_2.keyed_4 (a))", "show constraints foreign keys exported from table keys_2.keyed_4 limit 1"), [("dev", "keys_2", "keyed_4", "a", "dev", "keys_2", "keyed_5", "c", 1, "keyed_5_c_fkey", "keyed_4_pkey", None, None, None)]),
+        ("show constraints primary keys from table dev.public.nosuch", []),
+        (("create schema keys_3", "create table keys_3.in_columns (a int not null, b varchar(5) default 'x')", "show columns from table keys_3.in_columns like 'b'"), [("dev", "keys_3", "in_columns", "b", 2, "'x'::character varying", "YES", "character varying", 5, None, None, None, None, 0, 0, "lzo", "default")]),
+        (("create schema keys_4", "create function keys_4.shown_f (a int) returns bigint stable as $$ select 1::bigint $$ language sql", "show functions from schema dev.keys_4 like 'shown%'"), [("dev", "keys_4", "shown_f", 1, "integer", "bigint", None)]),
+        ("show procedures from schema public", []),
+        ("show schemas from database dev like 'pg!_catalog'", []),
+        ("show columns from table dev.a.b.c", Refusal(SYNTAX, "syntax error at end of input")),
+        ("show tables", Refusal(SYNTAX, "syntax error at end of input")),
+    ],
     ("refused by name", "c_SQL_commands.html"): [
         (statement, Refusal(UNSUPPORTED, f"the emulator does not have {name}; Redshift does"))
         for statement, name in (
@@ -1146,9 +1157,9 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
             ("call p()", "CALL"),
             ("use peer", "USE"),
             ("reset use", "RESET USE"),
-            ("show constraints primary keys from table a.b.c", "SHOW CONSTRAINTS"),
-            ("show parameters of function a.b.c(int)", "SHOW PARAMETERS OF"),
-            ("show column grants on table x", "SHOW COLUMN GRANTS"),
+            ("show grants for x", "SHOW GRANTS"),
+            ("show datashares", "SHOW DATASHARES"),
+            ("show procedure p()", "SHOW PROCEDURE"),
             ("show external schemas", "SHOW EXTERNAL SCHEMAS"),
             ("create or replace external function f(int) returns int", "CREATE EXTERNAL FUNCTION"),
             ("create masking policy m with (a int) using (1)", "CREATE MASKING POLICY"),

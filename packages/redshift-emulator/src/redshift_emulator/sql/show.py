@@ -95,14 +95,7 @@ def show(body: str) -> str | None:
         if start:
             raise syntax_error()
         return None
-    parts = re.findall(PART, found["name"] or "")
-    if len(parts) not in (len(shown.names), len(shown.names) - (words not in BY_DATABASE)):
-        raise syntax_error()
-    conditions = [condition(*pair) for pair in zip(shown.names[len(shown.names) - len(parts) :], parts, strict=True)]
-    if words.startswith("grants on schema"):
-        conditions.append("object_type = 'SCHEMA'")
-    elif words.startswith("grants on"):
-        conditions.append("object_type = 'TABLE'")
+    conditions = named(shown, words, re.findall(PART, found["name"] or ""))
     if found["types"] is not None:
         conditions.append(f"argument_list = {argument_list(found['types'])}")
     if found["identity"]:
@@ -117,7 +110,22 @@ def show(body: str) -> str | None:
     return f"select {shown.columns} from pg_redshift.show_{shown.view}{where}{order}{limit}"
 
 
-BY_DATABASE = {"databases", "schemas from database"}
+def named(shown: Shown, words: str, parts: list[str]) -> list[str]:
+    """Return the conditions of the name in the statement, in which the database can be left out.
+
+    Raises:
+        RedshiftError: The name has too many parts, or too few.
+    """
+    conditions = []
+    if words == "grants on table" and len(parts) == 1:
+        conditions.append("schema_name = any (current_schemas(false))")
+    elif len(parts) not in (len(shown.names), len(shown.names) - (len(shown.names) > 1)):
+        raise syntax_error()
+    names = shown.names[len(shown.names) - len(parts) :]
+    conditions += [condition(*pair) for pair in zip(names, parts, strict=True)]
+    if shown.view == "grants":
+        conditions.append(f"object_type = '{words.split()[-1].upper()}'")
+    return conditions
 
 
 def value(part: str) -> str:
