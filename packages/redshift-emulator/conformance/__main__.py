@@ -117,6 +117,7 @@ def run(suite: Suite, checkout: Path, python: str, only: str) -> list[str]:
             "SSL_CERT_FILE": values["certificate"],
         }
         options = ["-p", "plugin", "-p", "no:cacheprovider", "-o", "addopts=", "-q", "--tb=no", "--disable-warnings"]
+        options.append("--continue-on-collection-errors")
         options += [word for name in suite.plugins for word in ("-p", name)]
         selected = ["-k", only] if only else []
         command = [python, "-m", "pytest", *options, *selected, *suite.tests]

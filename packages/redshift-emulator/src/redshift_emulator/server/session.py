@@ -28,6 +28,7 @@ from ..postgres.connection import Connection
 from ..protocol.channel import Channel, relay
 from ..protocol.long_names import restored, restored_description
 from ..protocol.messages import UNKNOWN, VARCHAR, Backend, Frontend, as_redshift, pack, pack_fields, unpack_fields
+from ..protocol.values import Values
 from ..sql.copy import Copy
 from ..sql.messages import in_redshift_words
 from ..sql.statement import UNPARSABLE, Statement
@@ -77,6 +78,7 @@ class Session:
         self.catalogue = Catalogue(postgres)
         self.loader = loader
         self.absent_functions = absent_functions
+        self.values = Values()
         self.outgoing = bytearray()
         self.awaited = 0  # how many answers PostgreSQL owes for what is in `outgoing`, or ALL
         self.statements: dict[bytes, Statement] = {}
@@ -107,7 +109,7 @@ class Session:
         """Take one message of the extended protocol."""
         if kind == Frontend.PARSE:
             name, text, types = body.split(b"\0", 2)
-            types = with_types_of_unused(text.decode(), types)
+            types = with_types_of_unused(text.decode(), self.values.parse(name, types))
             known = independent(text.decode())
             if not known or known.fills:
                 self.finish_batch(Frontend.FLUSH)  # the catalogue is asked on the same connection
@@ -116,6 +118,7 @@ class Session:
             self.current = self.statements[name] = self.translated(text.decode())
             body = name + b"\0" + self.current.sent.encode() + b"\0" + types
         elif kind == Frontend.BIND:
+            body = self.values.bind(body)
             portal, name, _ = body.split(b"\0", 2)
             if name in self.statements:
                 self.portals[portal] = self.statements[name]
@@ -129,6 +132,8 @@ class Session:
             self.executed = statement
         elif kind not in (Frontend.DESCRIBE, Frontend.CLOSE):
             raise ConnectionError(f"message {kind!r} is not one that a Redshift client sends")
+        if kind in (Frontend.DESCRIBE, Frontend.EXECUTE):
+            self.values.await_answer(kind, body)
         self.outgoing += pack(kind, body)
         self.awaited += 1
 
@@ -146,7 +151,7 @@ class Session:
 
     def relayed(self) -> bytearray:
         """Send what was collected to PostgreSQL, and return the end of its answer."""
-        return relay(self.postgres.channel, self.client, self.outgoing, self.answer)
+        return relay(self.postgres.channel, self.client, self.outgoing, self.answer, self.values.rows)
 
     def translated(self, text: str) -> Statement:
         """Return the statement for PostgreSQL, which is asked where the statement depends on the catalogue."""
@@ -231,6 +236,7 @@ class Session:
 
         ReadyForQuery is sent by the caller.
         """
+        self.values.take(kind, body)
         if kind == Backend.READY_FOR_QUERY:
             self.postgres.transaction = body
             return b"", True
