@@ -1,6 +1,13 @@
 -- Redshift's catalogue, and what keeps PostgreSQL's tables in Redshift's ways.
 set search_path = pg_catalog, pg_postgres;
 
+-- text is varchar in what the catalogue says, too
+alter function format_type(oid, int) rename to pg_format_type;
+create function format_type(oid, int) returns text language sql stable as $$
+  select case when $1 = 25 or $1 = 1043 and $2 = -1 then 'character varying(65535)'
+    when $1 = 6551 then 'binary varying' || case when $2 > 4 then '(' || $2 - 4 || ')' else '' end
+    else pg_catalog.pg_format_type($1, $2) end $$;
+
 -- What a table was created with: PostgreSQL has no place for it.
 create table pg_redshift.table_attributes (table_id oid primary key, attributes pg_postgres.jsonb not null);
 create sequence pg_redshift.view_id;  -- of late-binding views
@@ -35,9 +42,9 @@ begin
     if kind = 'p' and exists (select from pg_constraint where conrelid = relation and contype = 'p') then
       raise exception using errcode = '42P16', message = format('multiple primary keys for table "%s" are not allowed', rel.relname);
     end if;
-    base := coalesce(key ->> 'name', rel.relname || case kind when 'p' then '' else
-      '_' || array_to_string(array(select jsonb_array_elements_text(key -> 'columns')), '_') end
-      || case kind when 'p' then '_pkey' when 'u' then '_key' else '_fkey' end);
+    base := coalesce(key ->> 'name', rel.relname || case kind when 'p' then '_pkey'
+      when 'u' then '_' || array_to_string(array(select jsonb_array_elements_text(key -> 'columns')), '_') || '_key'
+      else '_' || (key -> 'columns' ->> 0) || '_fkey' end);
     base := left(base, 55);
     name := base;
     number := 0;
@@ -416,14 +423,10 @@ create function pg_get_constraintdef(oid) returns text language sql stable stric
 create function pg_get_constraintdef(oid, bool) returns text language sql stable strict
   as $$ select replace(pg_catalog.postgres_constraintdef($1, $2), ' DEFERRABLE', '') $$;
 
--- text is varchar in what the catalogue says, too
-alter function format_type(oid, int) rename to pg_format_type;
-create function format_type(oid, int) returns text language sql stable as $$
-  select case when $1 = 25 or $1 = 1043 and $2 = -1 then 'character varying(65535)' else pg_catalog.pg_format_type($1, $2) end $$;
 alter view information_schema.columns rename to postgres_columns;
 create view information_schema.columns as
 select table_catalog, table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,
-  (case data_type when 'text' then 'character varying' else data_type end)::varchar as data_type,
+  (case data_type when 'text' then 'character varying' when 'varbyte' then 'binary varying' else data_type end)::varchar as data_type,
   (case data_type when 'text' then 65535 else character_maximum_length end)::int as character_maximum_length,
   character_octet_length, numeric_precision, numeric_precision_radix, numeric_scale, datetime_precision, is_identity, null::varchar as domain_name
 from information_schema.postgres_columns;

@@ -67,14 +67,14 @@ join pg_redshift.relations p on p.oid = c.confrelid,
 join pg_attribute own on own.attnum = own_number join pg_attribute other on other.attnum = other_number
 where own.attrelid = r.oid and other.attrelid = p.oid;
 
--- The owner's own privileges are no grants
+-- The owner's own privileges are no grants. MAINTAIN is granted by GRANT ALL alone, and stands for what PostgreSQL lacks
 create function pg_redshift.grants(acl aclitem[], owner oid) returns table (privilege_type varchar, identity_id int,
   identity_name varchar, identity_type varchar, admin_option bool, grantor_name varchar) stable language sql as $$
-  select x.privilege_type, x.grantee::int, coalesce(g.rolname, 'public'),
+  select name, x.grantee::int, coalesce(g.rolname, 'public'),
     case when x.grantee = 0 then 'public' when g.rolcanlogin then 'user' else 'role' end, x.is_grantable, pg_get_userbyid(x.grantor)
-  from pg_postgres.aclexplode(acl) x left join pg_roles g on g.oid = x.grantee
-  where x.grantee <> owner and x.privilege_type <> 'MAINTAIN'
-    and (x.grantee = 0 or x.grantee::regrole::text = current_user or pg_postgres.pg_has_role(x.grantee, 'member')) $$;
+  from pg_postgres.aclexplode(acl) x left join pg_roles g on g.oid = x.grantee,
+    pg_postgres.unnest(case x.privilege_type when 'MAINTAIN' then '{ALTER,DROP,RULE}'::text[] else array[x.privilege_type] end) name
+  where x.grantee <> owner and (x.grantee = 0 or g.rolname = current_user or pg_postgres.pg_has_role(x.grantee, 'member')) $$;
 create view pg_redshift.show_grants as
 select r.database_name, r.schema_name, r.table_name as object_name, 'TABLE'::varchar as object_type, privilege_type, identity_id,
   identity_name, identity_type, admin_option, 'TABLE'::varchar as privilege_scope, grantor_name
