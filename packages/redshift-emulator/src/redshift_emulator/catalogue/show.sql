@@ -27,7 +27,8 @@ select database_name, schema_name, table_name, table_type, acl as table_acl, rem
   null::timestamp as last_altered_time, null::timestamp as last_modified_time,
   (case relkind when 'r' then coalesce(case diststyle when 'KEY' then 'KEY(' || distkey || ')' else diststyle end, 'AUTO(ALL)') end)::varchar
     as dist_style,
-  (case when relkind = 'r' then 'REGULAR TABLE' when pg_get_viewdef(oid) ~ 'pg_redshift[.](view_|unresolved)' then 'LATE BINDING VIEW'
+  (case when relkind = 'r' then 'REGULAR TABLE' when oid in (select view_id from pg_redshift.materialized_views) then 'MATERIALIZED VIEW'
+    when pg_get_viewdef(oid) ~ 'pg_redshift[.](view_|unresolved)' then 'LATE BINDING VIEW'
     else 'REGULAR VIEW' end)::varchar as table_subtype
 from pg_redshift.shown;
 create view pg_redshift.show_columns as

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import NOT_SUPPORTED, RedshiftError, missing, syntax_error, unsupported_command
 from ..names import NAME, literal, read_list, regclass
 from ..protocol.messages import IDLE
-from . import ddl, refusals
+from . import ddl, materialized, refusals
 from .copy import parse
 from .grammar import nodes_of, read, tokenize
 from .identifiers import without_databases
@@ -306,6 +306,10 @@ STATEMENTS = [
         (r"(?:create|alter)\s+user", user),
         (r"(?:create|alter)\s+(?:schema|database)|grant|revoke|analy[sz]e", passed),
         (r"create\s+(?:or\s+replace\s+)?function", function),
+        (r"create\s+materialized\s+view", materialized.create),
+        (r"drop\s+materialized\s+view", materialized.drop),
+        (r"alter\s+materialized\s+view", materialized.alter),
+        (r"refresh\s+materialized\s+view", materialized.refresh),
         (r"unload|call|cancel|refresh|use|(?:create|alter|drop)\s+(?:or\s+replace\s+)?"
          r"(?:materialized|procedure|external|datashare|model|library|masking|rls|identity|copy\s+job)|"
          r"copy\s+job", not_here),
