@@ -20,6 +20,7 @@ import redshift_connector
 from moto.server import ThreadedMotoServer
 
 from redshift_emulator import RedshiftEmulator, iam
+from redshift_emulator.postgres.cluster import BINARIES
 
 from .suites import Outcome, Suite, judge, read
 
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def services() -> Iterator[dict[str, str]]:
+def services(port: int) -> Iterator[dict[str, str]]:
     """Run the emulator, S3 and IAM, and yield what fills in a suite's configuration."""
     root = Path(tempfile.mkdtemp(prefix="conformance-"))
     root.chmod(0o755)  # PostgreSQL, which does not run as root, has to reach it
@@ -54,14 +55,13 @@ def services() -> Iterator[dict[str, str]]:
     iam.install()
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
-    host, port = moto.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
+    endpoint = "http://{}:{}".format(*moto.get_host_and_port())
     client = boto3.client("redshift", endpoint_url=endpoint, region_name="us-east-1")
     client.create_cluster(
         ClusterIdentifier=CLUSTER, NodeType="ra3.large", MasterUsername=USER, MasterUserPassword=PASSWORD
     )
     try:
-        with RedshiftEmulator(root / "warehouse", s3_endpoint=endpoint) as redshift:
+        with RedshiftEmulator(root / "warehouse", port, s3_endpoint=endpoint) as redshift:
             yield {
                 "host": "localhost",
                 "port": str(redshift.port),
@@ -102,7 +102,7 @@ def run(suite: Suite, checkout: Path, python: str, only: str) -> list[str]:
     absent = [it for it in suite.requires if subprocess.run([python, "-c", f"import {it}"], stderr=-3).returncode]
     if absent:
         sys.exit(f"{python} lacks {', '.join(absent)}: name an interpreter that has them, with SUITE_PYTHON=path")
-    with services() as values, tempfile.TemporaryDirectory() as scratch:
+    with services(suite.port) as values, tempfile.TemporaryDirectory() as scratch:
         prepare(suite, values)
         for path, text in suite.files.items():
             (directory / path).write_text(text.format(**values))
@@ -113,6 +113,7 @@ def run(suite: Suite, checkout: Path, python: str, only: str) -> list[str]:
             "CONFORMANCE_LOG": str(log),
             "CONFORMANCE_SECONDS": str(suite.seconds),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PATH": f"{BINARIES}:{os.environ['PATH']}",  # psql
             "PYTHONPATH": f"{directory}:{Path(__file__).parent}",
             "SSL_CERT_FILE": values["certificate"],
         }

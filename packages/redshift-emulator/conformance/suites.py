@@ -35,6 +35,7 @@ class Suite:
         tests: The arguments for pytest.
         plugins: The plugins of pytest that it uses.
         requires: The modules that its interpreter has to have.
+        port: The port of the emulator, if the suite has a fixed one; otherwise a free one.
         seconds: After which a test is ended.
         setup: Statements that the administrator runs first.
         databases: Databases that are made first.
@@ -51,6 +52,7 @@ class Suite:
     directory: str = "."
     plugins: list[str] = field(default_factory=list)
     requires: list[str] = field(default_factory=list)
+    port: int = 0
     seconds: int = 120
     setup: list[str] = field(default_factory=list)
     databases: list[str] = field(default_factory=list)

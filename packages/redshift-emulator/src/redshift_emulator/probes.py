@@ -572,7 +572,6 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("select json_parse('{}')", "the emulator does not have the function json_parse; Redshift does"),
         ("select hll(id) from sales", "the emulator does not have the function hll; Redshift does"),
         ("select st_point(1, 2)", "the emulator does not have the function st_point; Redshift does"),
-        ("create materialized view mv as select 1", "the emulator does not have CREATE MATERIALIZED VIEW; Redshift does"),
         ("create procedure p() as $$ begin end $$ language plpgsql", "the emulator does not have CREATE PROCEDURE; Redshift does"),
         ("unload ('select 1') to 's3://x/' iam_role default", "the emulator does not have UNLOAD; Redshift does"),
         ("create external schema e from data catalog database 'd' iam_role default", "the emulator does not have CREATE EXTERNAL SCHEMA; Redshift does"),
@@ -1110,10 +1109,6 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
         ("show transaction isolation level", "serializable"),
         ("select count(*) > 0 from pg_catalog.pg_proc_info where proname = 'getdate' and prooid > 0 and prokind = 'f'", True),
     ],
-    ("intervals", "r_interval_data_types.html"): [
-        (("create temp table spans (id int identity(1,1), a interval day to second (4), b interval year to month, c interval day to second, d intervald2s, e intervaly2m)", "insert into spans (a, b, c, d, e) values ('1 day 02:03:04.56789', '1-2', '10 days', '1 day', '37 months')", "select a, b, c, d, e from spans"), [("1 day 02:03:04.5679", "1 year 2 mons", "10 days", "1 day", "3 years 1 mon")]),
-        ("select '1 day'::intervald2s, '1 year'::intervaly2m, cast('3 04:05:06' as interval day to second), interval '1-2' year to month", [("1 day", "1 year", "3 days 04:05:06", "1 year 2 mons")]),
-    ],
     ("midnight", "r_Datetime_types.html"): [
         ("select '24:00:00'::time, cast('24:00' as time), time '24:00:00', '23:59:59'::time", [(at("00:00:00"), at("00:00:00"), at("00:00:00"), at("23:59:59"))]),
         (("create table midnights (t time, z timetz)", "insert into midnights values ('24:00:00', '24:00:00+00'), (null, '01:00:00+00')", "select t, z from midnights order by 2"), [(at("00:00:00"), at("00:00:00+00:00")), (None, at("01:00:00+00:00"))]),
@@ -1136,6 +1131,29 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ],
     ("roles of the system", "r_roles-default.html"): [
         (("create user monitored password disable", "grant role sys:monitor to monitored", "grant role sys:dba to monitored", "revoke role sys:monitor from monitored", "drop user monitored", "select 1"), 1),
+    ],
+    ("VARBYTE", "r_VARBYTE_type.html"): [
+        ("select 'abc'::varbyte, cast('abc' as varbinary), cast('abc' as binary varying(2)), to_varbyte('616263', 'hex') = 'abc'::varbyte", [("abc", "abc", "ab", True)]),
+        (("create table bytes_1 (id int, v varbyte, w varbyte(3))", "insert into bytes_1 values (1, 'abc', 'xyz'), (2, null, to_varbyte('101', 'binary'))", "select from_varbyte(v, 'hex'), from_varbyte(v, 'utf-8'), from_varbyte(v, 'base64'), to_hex(w), len(v), octet_length(w) from bytes_1 order by id"), [("616263", "abc", "YWJj", "78797a", 3, 3), (None, None, None, "05", None, 1)]),
+        (("create table bytes_2 (w varbyte(3))", "insert into bytes_2 values ('abcd')"), Refusal("22001", "value too long for type varbyte(3)")),
+        (("create table bytes_3 as select 'b'::varbyte as v union all select 'a'::varbyte union all select 'b'::varbyte", "select v, count(*), max(v) from bytes_3 group by v order by v"), [("a", 1, "a"), ("b", 2, "b")]),
+        ("select from_hex('61') || 'b'::varbyte, substring('abc'::varbyte, 2, 1), from_varbyte(from_hex('ff'), 'binary'), getbit(from_hex('02'), 1)", [("ab", "b", "11111111", 1)]),
+        ("select 'abc'::varbyte::varchar, 'abc'::varbyte < 'abd'::varbyte", [("abc", True)]),
+        (("create table bytes_4 (v varbyte, w varbyte(7))", """select "column", type from pg_table_def where tablename = 'bytes_4'"""), [("v", "binary varying(64000)"), ("w", "binary varying(7)")]),
+        ("select 'a'::bytea", Refusal(NO_TYPE, 'type "bytea" does not exist')),
+    ],
+    ("materialized views", "materialized-view-create-sql-command.html"): [
+        (("create table mv_base (id int, n int)", "insert into mv_base values (2, 20), (1, 10)", "create materialized view mv_1 backup no diststyle key distkey (id) sortkey (id) auto refresh no as (select id, sum(n) as total from mv_base group by id)", "insert into mv_base values (3, 30)", "select id, total from mv_1 order by id"), [(1, 10), (2, 20)]),
+        (("create table mv_base_2 as select 1 as id", "create materialized view mv_2 as select id from mv_base_2", "insert into mv_base_2 values (2)", "refresh materialized view mv_2", "select count(*) from mv_2"), 2),
+        (("create table mv_base_3 as select 1 as id", "create materialized view mv_3 as select id from mv_base_3", "drop table mv_base_3"), Refusal("2BP01", "cannot drop table mv_base_3 because other objects depend on it")),
+        (("create table mv_base_4 as select 1 as id", "create materialized view mv_4 as select id from mv_base_4", "drop table mv_base_4 cascade", "select * from mv_4"), Refusal("42P01", 'relation "mv_4" does not exist')),
+        (("create materialized view mv_5 auto refresh yes as select 1 as id", "alter materialized view mv_5 auto refresh no", "select autorefresh from svv_mv_info where name = 'mv_5'"), "f"),
+        (("create materialized view mv_6 as select 1 as id", "select definition from pg_views where viewname = 'mv_6'"), "create materialized view mv_6 as select 1 as id;"),
+        (("create materialized view mv_7 sortkey (id) as select 1 as id", """select diststyle, sortkey1 from svv_table_info where "table" = 'mv_7'"""), [("AUTO", "id")]),
+        (("create materialized view mv_8 as select 1 as id", "drop materialized view mv_8", "drop materialized view if exists mv_8", "select count(*) from pg_class where relname like 'mv%8%'"), 0),
+        (("create table mv_base_9 (id int)", "refresh materialized view mv_base_9"), Refusal("42809", '"mv_base_9" is not a materialized view')),
+        (("create materialized view mv_9 as select 1 as id", "insert into mv_9 values (2)"), Refusal(UNSUPPORTED, "cannot insert into a view")),
+        ("alter materialized view m add column a int", Refusal(UNSUPPORTED, "the emulator does not have ALTER MATERIALIZED VIEW other than AUTO REFRESH; Redshift does")),
     ],
     ("what SHOW shows", "r_SHOW_CONSTRAINTS.html"): [
         (("create schema keys_1", "create table keys_1.keyed_1 (a int, b int, primary key (a, b))", "show constraints primary keys from table keys_1.keyed_1"), [("dev", "keys_1", "keyed_1", "keyed_1_pkey", "a", 1), ("dev", "keys_1", "keyed_1", "keyed_1_pkey", "b", 2)]),
@@ -1163,7 +1181,6 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
             ("show external schemas", "SHOW EXTERNAL SCHEMAS"),
             ("create or replace external function f(int) returns int", "CREATE EXTERNAL FUNCTION"),
             ("create masking policy m with (a int) using (1)", "CREATE MASKING POLICY"),
-            ("alter materialized view m auto refresh yes", "ALTER MATERIALIZED VIEW"),
         )
     ],
 }  # fmt: skip

@@ -216,11 +216,7 @@ class Session:
             if self.postgres.is_in_transaction:
                 with contextlib.suppress(RedshiftError):  # fails on purpose, to abort the transaction
                     self.postgres.query(UNPARSABLE)
-            refusal = for_client(error)
-            fields = refusal.fields()
-            if refusal.is_postgres:
-                fields = in_redshift_words(fields, statement, self.absent_functions)
-            self.client.send_error(restored_fields(fields))
+            self.client.send_error(refusal_of(error, statement, self.absent_functions))
             return False
         self.client.send(pack(Backend.COMMAND_COMPLETE, tag.encode() + b"\0"))
         return True
@@ -251,6 +247,13 @@ class Session:
             body = restored_description(body)
         self.awaited -= kind in ENDS_A_STEP
         return pack(kind, as_redshift(kind, body, self.protocol)), self.awaited == 0
+
+
+def refusal_of(error: Exception, statement: Statement, absent_functions: Collection[str]) -> dict[str, str]:
+    """Return the fields of the error with which an action has ended."""
+    refusal = for_client(error)
+    fields = refusal.fields()
+    return restored_fields(in_redshift_words(fields, statement, absent_functions) if refusal.is_postgres else fields)
 
 
 def restored_fields(fields: dict[str, str]) -> dict[str, str]:
