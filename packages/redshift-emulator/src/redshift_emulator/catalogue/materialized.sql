@@ -11,9 +11,14 @@ grant usage on pg_redshift.query_id to public;
 create function pg_redshift.keep_materialized(view regclass, rows regclass, query regclass, definition text, auto_refresh bool)
   returns void language sql security definer set search_path = pg_catalog, pg_postgres as $$
   insert into pg_redshift.materialized_views values (view, rows, query, definition, auto_refresh);
-  insert into pg_depend values ('pg_class'::regclass, rows, 0, 'pg_class'::regclass, view, 0, 'a'),
+  -- All go with the view; the view goes with its query, which goes with what it reads
+  insert into pg_depend values ('pg_class'::regclass, rows, 0, 'pg_class'::regclass, query, 0, 'a'),
     ('pg_class'::regclass, query, 0, 'pg_class'::regclass, view, 0, 'a'),
-    ('pg_class'::regclass, view, 0, 'pg_class'::regclass, query, 0, 'n') $$;
+    ('pg_class'::regclass, view, 0, 'pg_class'::regclass, query, 0, 'n');
+  insert into pg_depend
+  select distinct 'pg_class'::regclass, view::oid, 0, refclassid, refobjid, 0, 'n'::"char" from pg_depend
+  join pg_rewrite r on r.oid = objid and classid = 'pg_rewrite'::regclass
+  where r.ev_class = query and refclassid = 'pg_class'::regclass and refobjid <> query $$;
 create function pg_redshift.materialized(view regclass) returns pg_redshift.materialized_views stable language plpgsql as $$
 declare
   found pg_redshift.materialized_views;
