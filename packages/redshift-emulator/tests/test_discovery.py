@@ -8,9 +8,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-import redshift_connector
 
-from emulator_client import PASSWORD, USER, Refused
+from emulator_client import PASSWORD, USER
 
 SCHEMA = "discovered"
 
@@ -155,13 +154,24 @@ def test_a_user_sees_what_he_may_use(ask, schema) -> None:
     assert len(ask("get_table_privileges", **clerk, schema_pattern=schema)) == 1
 
 
-def test_another_database_is_refused_by_name(connect, redshift) -> None:
+def test_another_database(connect, redshift) -> None:
     redshift.make_database("neighbour")
-    client = connect()
-    with pytest.raises(Refused, match=r"SHOW of another database \(neighbour\)"):
-        client("show tables from schema neighbour.public")
-    with pytest.raises(redshift_connector.Error, match="SHOW of another database"):
-        client.cursor.execute("show schemas from database %s", ("neighbour",))
+    other = connect(database="neighbour")
+    other("create table there (id int primary key, name varchar(5))")
+    other("create schema of_neighbour")
+    client = connect(database_metadata_current_db_only=False)
     assert client("show databases like 'neigh%'")[0][0] == "neighbour"
+    assert client("show tables from schema neighbour.public")[0][:4] == ("neighbour", "public", "there", "TABLE")
+    assert [row[3] for row in client("show columns from table neighbour.public.there like 'n%'")] == ["name"]
+    assert client("show tables from schema nosuch.public") == []
+    client.cursor.execute("show schemas from database %s like %s", ("neighbour", "of%"))
+    assert [row[1] for row in client.cursor.fetchall()] == ["of_neighbour"]
     client.connection.close()
+    arguments = {"catalog": "neighbour", "schema": "public", "table": "there"}
+    client = connect(database_metadata_current_db_only=False)
+    assert [tuple(row)[:4] for row in client.cursor.get_primary_keys(**arguments)] == [
+        ("neighbour", "public", "there", "id")
+    ]
+    client.connection.close()
+    other.connection.close()
     redshift.drop_database("neighbour")

@@ -1,14 +1,14 @@
 -- What SHOW answers, a view for each statement, with Redshift's columns (r_SHOW_*.html): a user sees what he may use.
 set search_path = pg_catalog, pg_postgres;
 
--- Whether a database is the one of the session; another one that exists cannot be read from here
-create function pg_redshift.is_here(name text) returns bool stable language plpgsql
-  set search_path = pg_catalog, pg_postgres as $$ begin
-  if name <> current_database() and exists (select from pg_database where datname = name) then
-    raise exception using errcode = '0A000',
-      message = format('the emulator does not have SHOW of another database (%s); Redshift does', name);
+-- The rows of such a view in another database: the session brings them before it runs SHOW (server/neighbours.py)
+create function pg_redshift.elsewhere(name text, kind anyelement) returns setof anyelement stable language plpgsql as $$
+declare
+  brought pg_postgres.json := nullif(current_setting('redshift.elsewhere', true), '')::pg_postgres.json;
+begin
+  if name <> current_database() and brought ->> 'database' = name and brought ->> 'view' = pg_postgres.pg_typeof(kind)::text then
+    return query select * from pg_postgres.json_populate_recordset(kind, brought -> 'rows');
   end if;
-  return name = current_database();
 end $$;
 create view pg_redshift.show_databases as
 select database_name, database_owner, database_type, database_acl, database_options as parameters, database_isolation_level

@@ -72,6 +72,7 @@ class Values:
         columns: The columns of these types, by their place, of each statement (S) and portal (P) that was described.
         portals: The statement of each portal, and the formats of its columns.
         awaited: What PostgreSQL will describe or run next, in this order.
+        given: The values of the last Bind message.
         latest: The columns of these types of the simple protocol's answer.
     """
 
@@ -80,6 +81,7 @@ class Values:
         self.columns: dict[bytes, dict[int, int]] = {}
         self.portals: dict[bytes, tuple[bytes, list[int]]] = {}
         self.awaited: deque[tuple[bytes, bytes]] = deque()
+        self.given: list[bytes | None] = []
         self.latest: dict[int, int] = {}
 
     def parse(self, name: bytes, types: bytes) -> bytes:
@@ -96,11 +98,13 @@ class Values:
         (count,) = struct.unpack_from("!h", rest, at)
         at += 2
         values = bytearray()
+        self.given = []
         kinds = self.parameters.get(name, {})
         for place in range(count):
             (size,) = struct.unpack_from("!i", rest, at)
             value = rest[at + 4 : at + 4 + max(size, 0)]
             at += 4 + len(value)
+            self.given.append(value if size >= 0 else None)
             if place in kinds and value and format_of(given, place) == BINARY_FORMAT:
                 value = READ[kinds[place]](value)
                 size = len(value)

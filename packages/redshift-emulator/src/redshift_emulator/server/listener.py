@@ -156,5 +156,6 @@ class Listener:
         if protocol is not None:
             client.send(parameter_status("server_protocol_version", str(protocol)))
             client.send(parameter_status("show_discovery", SHOW_DISCOVERY))
+            client.send(parameter_status("datashare_enabled", "on"))  # SHOW can name another database
         client.send(greeting)
-        return Connection(channel)
+        return Connection(channel, lambda database: self.cluster.connect(name, database)[0])

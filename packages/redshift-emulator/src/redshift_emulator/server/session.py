@@ -33,6 +33,7 @@ from ..sql.copy import Copy
 from ..sql.messages import in_redshift_words
 from ..sql.statement import UNPARSABLE, Statement
 from ..sql.translate import independent, split, translate
+from .neighbours import ELSEWHERE, bring
 
 log = logging.getLogger(__name__)
 
@@ -115,13 +116,18 @@ class Session:
                 self.finish_batch(Frontend.FLUSH)  # the catalogue is asked on the same connection
                 if self.skip_to_sync:
                     return
-            self.current = self.statements[name] = self.translated(text.decode())
+            self.current = self.statements[name] = translated(text.decode(), self.catalogue)
             body = name + b"\0" + self.current.sent.encode() + b"\0" + types
         elif kind == Frontend.BIND:
             body = self.values.bind(body)
             portal, name, _ = body.split(b"\0", 2)
             if name in self.statements:
                 self.portals[portal] = self.statements[name]
+                if ELSEWHERE.search(self.statements[name].sent):
+                    self.finish_batch(Frontend.FLUSH)
+                    self.skip_to_sync = self.skip_to_sync or not self.brought(self.statements[name])
+                    if self.skip_to_sync:
+                        return
         elif kind == Frontend.EXECUTE:
             statement = disturbed(self.portals.get(body.split(b"\0", 1)[0]), self.knobs)
             if statement and statement.action:
@@ -153,32 +159,24 @@ class Session:
         """Send what was collected to PostgreSQL, and return the end of its answer."""
         return relay(self.postgres.channel, self.client, self.outgoing, self.answer, self.values.rows)
 
-    def translated(self, text: str) -> Statement:
-        """Return the statement for PostgreSQL, which is asked where the statement depends on the catalogue."""
-        statement = independent(text)
-        try:
-            if not statement or (statement.fills and self.catalogue.sort_key(statement.fills)):
-                return translate(text, self.catalogue)
-        except RedshiftError as error:  # the transaction has failed before, for instance
-            return Statement(text, UNPARSABLE, error=error)
-        return statement
-
     def simple_query(self, text: str) -> None:
         """Run a message of the simple protocol, which holds any number of statements."""
         parts = split(text)
         is_disturbed = self.knobs.faults or self.knobs.statement_seconds or self.knobs.commit_seconds
         known = [statement for statement in map(independent, parts) if statement]
-        if not is_disturbed and len(known) == len(parts) and not any(it.action or it.error or it.fills for it in known):
+        if not is_disturbed and len(known) == len(parts) and not any(map(stands_alone, known)):
             statements = iter([Statement(text, ";".join(statement.sent for statement in known))])
         else:
-            statements = map(self.translated, parts)  # each when those before it have run
+            statements = (translated(part, self.catalogue) for part in parts)  # each when those before it have run
         answer = bytearray()
         for statement in statements:
             self.client.send(answer)
             answer = bytearray()
             statement = disturbed(statement, self.knobs) or statement
             self.current = statement
-            self.failed = False
+            self.failed = not self.brought(statement)
+            if self.failed:
+                break
             if statement.action:
                 self.failed = not self.act(statement)
             else:
@@ -221,6 +219,15 @@ class Session:
         self.client.send(pack(Backend.COMMAND_COMPLETE, tag.encode() + b"\0"))
         return True
 
+    def brought(self, statement: Statement) -> bool:
+        """Bring what a SHOW reads of another database; False if the client got an error instead."""
+        try:
+            bring(self.postgres, statement.sent, self.values.given)
+        except RedshiftError as error:
+            self.client.send_error(refusal_of(error, statement, self.absent_functions))
+            return False
+        return True
+
     def copy(self, command: Copy) -> str:
         """Run a COPY in the client's transaction, or in one of its own, and return its command tag."""
         message = load(self.loader, self.postgres, command)
@@ -247,6 +254,22 @@ class Session:
             body = restored_description(body)
         self.awaited -= kind in ENDS_A_STEP
         return pack(kind, as_redshift(kind, body, self.protocol)), self.awaited == 0
+
+
+def translated(text: str, catalogue: Catalogue) -> Statement:
+    """Return the statement for PostgreSQL, which is asked where the statement depends on the catalogue."""
+    statement = independent(text)
+    try:
+        if not statement or (statement.fills and catalogue.sort_key(statement.fills)):
+            return translate(text, catalogue)
+    except RedshiftError as error:  # the transaction has failed before, for instance
+        return Statement(text, UNPARSABLE, error=error)
+    return statement
+
+
+def stands_alone(statement: Statement) -> bool:
+    """Return whether a statement cannot be sent together with others."""
+    return bool(statement.action or statement.error or statement.fills or ELSEWHERE.search(statement.sent))
 
 
 def refusal_of(error: Exception, statement: Statement, absent_functions: Collection[str]) -> dict[str, str]:

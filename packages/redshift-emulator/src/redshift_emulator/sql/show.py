@@ -95,7 +95,8 @@ def show(body: str) -> str | None:
         if start:
             raise syntax_error()
         return None
-    conditions = named(shown, words, re.findall(PART, found["name"] or ""))
+    parts = re.findall(PART, found["name"] or "")
+    conditions = named(shown, words, parts)
     if found["types"] is not None:
         conditions.append(f"argument_list = {argument_list(found['types'])}")
     if found["identity"]:
@@ -107,7 +108,8 @@ def show(body: str) -> str | None:
     where = f" where {' and '.join(conditions)}" if conditions else ""
     order = f" order by {shown.order}" if shown.order else ""
     limit = f" limit {found['limit']}" if found["limit"] else ""
-    return f"select {shown.columns} from pg_redshift.show_{shown.view}{where}{order}{limit}"
+    rows = source(shown, value(parts[0]) if len(parts) == len(shown.names) and parts else "")
+    return f"select {shown.columns} from {rows}{where}{order}{limit}"
 
 
 def named(shown: Shown, words: str, parts: list[str]) -> list[str]:
@@ -122,7 +124,8 @@ def named(shown: Shown, words: str, parts: list[str]) -> list[str]:
     elif len(parts) not in (len(shown.names), len(shown.names) - (len(shown.names) > 1)):
         raise syntax_error()
     names = shown.names[len(shown.names) - len(parts) :]
-    conditions += [condition(*pair) for pair in zip(names, parts, strict=True)]
+    pairs = [pair for pair in zip(names, parts, strict=True) if not pair[0].endswith("database_name")]
+    conditions += [f"{column} = {value(part)}" for column, part in pairs]
     if shown.view == "grants":
         conditions.append(f"object_type = '{words.split()[-1].upper()}'")
     return conditions
@@ -137,11 +140,13 @@ def value(part: str) -> str:
     return literal(fold(part))
 
 
-def condition(column: str, part: str) -> str:
-    """Return the condition that a column has the name in the statement."""
-    if column.endswith("database_name"):
-        return f"pg_redshift.is_here({value(part)})"
-    return f"{column} = {value(part)}"
+def source(shown: Shown, database: str) -> str:
+    """Return what the rows are read from: a view of this database, or the same in the one that the statement names."""
+    view = f"pg_redshift.show_{shown.view}"
+    if not database:
+        return view
+    here = f"select * from {view} where {database} = current_database()"
+    return f"({here} union all select * from pg_redshift.elsewhere({database}, null::{view})) as shown"
 
 
 def argument_list(text: str) -> str:
