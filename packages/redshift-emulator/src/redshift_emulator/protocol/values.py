@@ -117,8 +117,11 @@ class Values:
         return head + struct.pack("!h", count) + values + rest[at:]
 
     def await_answer(self, kind: bytes, body: bytes) -> None:
-        """Take a Describe or an Execute message that PostgreSQL gets."""
-        self.awaited.append((kind, body[:-1] if kind == Frontend.DESCRIBE else body.split(b"\0", 1)[0]))
+        """Take a message that PostgreSQL gets: Describe and Execute are answered by columns and rows."""
+        if kind == Frontend.DESCRIBE:
+            self.awaited.append((kind, body[:-1]))
+        elif kind == Frontend.EXECUTE:
+            self.awaited.append((kind, body.split(b"\0", 1)[0]))
 
     def take(self, kind: bytes, body: bytes) -> None:
         """Take a message of PostgreSQL's answer."""

@@ -138,8 +138,7 @@ class Session:
             self.executed = statement
         elif kind not in (Frontend.DESCRIBE, Frontend.CLOSE):
             raise ConnectionError(f"message {kind!r} is not one that a Redshift client sends")
-        if kind in (Frontend.DESCRIBE, Frontend.EXECUTE):
-            self.values.await_answer(kind, body)
+        self.values.await_answer(kind, body)
         self.outgoing += pack(kind, body)
         self.awaited += 1
 
@@ -175,11 +174,9 @@ class Session:
             statement = disturbed(statement, self.knobs) or statement
             self.current = statement
             self.failed = not self.brought(statement)
-            if self.failed:
-                break
-            if statement.action:
+            if statement.action and not self.failed:
                 self.failed = not self.act(statement)
-            else:
+            elif not self.failed:
                 self.executed = statement
                 self.outgoing += pack(Frontend.QUERY, statement.sent.encode() + b"\0")
                 self.awaited = ALL
