@@ -41,7 +41,7 @@ class Shown:
 IN_SCHEMA = ("database_name", "schema_name")
 IN_TABLE = (*IN_SCHEMA, "table_name")
 FOREIGN = tuple(f"fk_{name}" for name in IN_TABLE), tuple(f"pk_{name}" for name in IN_TABLE)
-BY_GRANT = "privilege_type, identity_name, grantor_name"
+BY_GRANT = "privilege_type, identity_type desc, identity_id"
 PARAMETERS = (
     "database_name, schema_name, {0}_name, parameter_name, ordinal_position, parameter_type, data_type, "
     "character_maximum_length, numeric_precision, numeric_scale"
