@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conformance.__main__ import HEAD, with_row
 from conformance.suites import Group, Suite, judge, read
 
