@@ -15,7 +15,7 @@ PIP := PIP_DEFAULT_TIMEOUT=$${PIP_DEFAULT_TIMEOUT:-60} $(BIN)/python -m pip inst
 REQUIREMENTS := --requirement requirements-local.txt --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks dev check compare demo test test-all soak bench lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci screenshots docs
+.PHONY: help setup hooks dev check compare demo test test-all soak bench conformance lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci screenshots docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,10 @@ soak: $(STAMP) ## break a multi-day replay at 200 random places and compare (SEE
 
 bench: $(STAMP) ## measure what README.md quotes and write its table (ONLY=landing,parsing for some; an hour for all)
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+conformance: $(STAMP) ## run others' tests against the emulator: SUITE=redshift_connector CHECKOUT=path [SUITE_PYTHON=path]
+	@cd packages/redshift-emulator && "$(CURDIR)/$(BIN)/python" -m conformance "$(SUITE)" "$(abspath $(CHECKOUT))" \
+		$(if $(SUITE_PYTHON),--python "$(abspath $(SUITE_PYTHON))") $(if $(ONLY),--only "$(ONLY)")
 
 lint: $(STAMP) ## check Python, SQL, YAML, and that every model and column is described and tested
 	@$(BIN)/ruff check --quiet .

@@ -329,7 +329,7 @@ def test_functions_in_sql(run) -> None:
 def test_show(run) -> None:
     schema = run.value("select current_schema()")
     run("create table t (a int, b varchar(5))")
-    assert run(f"show columns from table dev.{schema}.t")[1][3:6] == ("b", 2, "character varying")
+    assert run(f"show columns from table dev.{schema}.t")[1][3:9] == ("b", 2, None, "YES", "character varying", 5)
     assert [row[2] for row in run(f"show tables from schema dev.{schema}")] == ["t"]
     assert run(f"show schemas from database dev like '{schema}'")[0][1] == schema
 

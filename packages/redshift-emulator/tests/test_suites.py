@@ -17,25 +17,6 @@ from botocore.exceptions import ClientError
 from emulator_client import PASSWORD, USER, Refused
 
 
-def test_the_drivers_metadata(connect, run) -> None:
-    schema = run.value("select current_schema()")
-    run("create table book (id int primary key, title varchar(20), price numeric(5, 2))")
-    cursor = run.cursor
-    assert [row[0] for row in cursor.get_schemas(schema_pattern=schema)] == [schema]
-    assert schema in [row[0] for row in cursor.get_schemas()]
-    columns = cursor.get_columns(schema_pattern=schema, tablename_pattern="book")
-    assert [(row[3], row[5], row[6]) for row in columns] == [
-        ("id", "int4", 10),
-        ("title", "varchar", 20),
-        ("price", "numeric", 5),
-    ]
-    assert len(cursor.get_columns(tablename_pattern="book")) == 3
-    assert [row[2] for row in cursor.get_tables(schema_pattern=schema, types=["TABLE"])].count("book") == 1
-    for options in ({"table": "book"}, {"schema": schema, "table": "book"}):
-        assert [row[2:4] for row in cursor.get_primary_keys(**options)] == [["book", "id"]]
-    assert len(cursor.get_procedures()) > 0
-
-
 def test_the_driver_loads_a_temporary_table(run, tmp_path) -> None:
     run("create temp table book (id int, title varchar(20))")
     path = tmp_path / "rows.csv"
@@ -129,12 +110,14 @@ def test_passwords_in_each_form(connect) -> None:
     salted = hashlib.sha256(b"My_PaSs2" + bytes.fromhex(salt)).hexdigest()
     md5 = hashlib.md5(b"My_PaSs3digested").hexdigest()
     kept = {"clear": ("sha256|My_PaSs1", "My_PaSs1"), "salted": (f"sha256|{salted}|{salt}", "My_PaSs2")}
+    kept["wide"] = ("C1cccccha\uff6fs", "C1cccccha\uff6fs")
     kept["digested"] = (f"md5{md5}", "My_PaSs3")
     for user, (given, password) in kept.items():
         admin(f"create user {user} password '{given}'")
         assert connect(user=user, password=password)("select current_user") == [(user,)]
-        with pytest.raises(redshift_connector.Error, match="password authentication failed"):
-            connect(user=user, password=given)
+        if given != password:
+            with pytest.raises(redshift_connector.Error, match="password authentication failed"):
+                connect(user=user, password=given)
         admin(f"drop user {user}")
     admin("create user \"Capital\" password 'Abcdef12'")
     assert connect(user="Capital", password="Abcdef12")("select current_user") == [("Capital",)]

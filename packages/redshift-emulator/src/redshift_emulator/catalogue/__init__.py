@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..names import read_list
 
-SCRIPTS = ("functions.sql", "aggregates.sql", "catalogue.sql")
+SCRIPTS = ("functions.sql", "aggregates.sql", "varbyte.sql", "materialized.sql", "catalogue.sql", "show.sql")
 HERE = Path(__file__).parent
 
 

@@ -1,6 +1,13 @@
 -- Redshift's catalogue, and what keeps PostgreSQL's tables in Redshift's ways.
 set search_path = pg_catalog, pg_postgres;
 
+-- text is varchar in what the catalogue says, too
+alter function format_type(oid, int) rename to pg_format_type;
+create function format_type(oid, int) returns text language sql stable as $$
+  select case when $1 = 25 or $1 = 1043 and $2 = -1 then 'character varying(65535)'
+    when $1 = 6551 then 'binary varying' || case when $2 > 4 then '(' || $2 - 4 || ')' else '' end
+    else pg_catalog.pg_format_type($1, $2) end $$;
+
 -- What a table was created with: PostgreSQL has no place for it.
 create table pg_redshift.table_attributes (table_id oid primary key, attributes pg_postgres.jsonb not null);
 create sequence pg_redshift.view_id;  -- of late-binding views
@@ -35,9 +42,9 @@ begin
     if kind = 'p' and exists (select from pg_constraint where conrelid = relation and contype = 'p') then
       raise exception using errcode = '42P16', message = format('multiple primary keys for table "%s" are not allowed', rel.relname);
     end if;
-    base := coalesce(key ->> 'name', rel.relname || case kind when 'p' then '' else
-      '_' || array_to_string(array(select jsonb_array_elements_text(key -> 'columns')), '_') end
-      || case kind when 'p' then '_pkey' when 'u' then '_key' else '_fkey' end);
+    base := coalesce(key ->> 'name', rel.relname || case kind when 'p' then '_pkey'
+      when 'u' then '_' || array_to_string(array(select jsonb_array_elements_text(key -> 'columns')), '_') || '_key'
+      else '_' || (key -> 'columns' ->> 0) || '_fkey' end);
     base := left(base, 55);
     name := base;
     number := 0;
@@ -202,8 +209,8 @@ begin
       sort_keys := (select string_agg(quote_ident(key), ', ') from pg_redshift.table_attributes,
         jsonb_array_elements_text(attributes -> 'sortkey') key where table_id = item.oid);
       if sort_keys is not null and item.relpersistence <> 't' then
-        execute format('create index on %s using brin (%s) with (pages_per_range = 8, autosummarize = on)',
-          item.name, sort_keys);
+        execute format('create index if not exists %I on %s using brin (%s) with (pages_per_range = 8, autosummarize = on)',
+          'sort_key_' || item.oid, item.name, sort_keys);
       end if;
     end if;
   end loop;
@@ -303,12 +310,15 @@ select c.oid, current_database()::varchar as database_name, n.nspname::varchar a
   (case c.relkind when 'r' then 'TABLE' else 'VIEW' end)::varchar as table_type,
   array_to_string(c.relacl, '|')::varchar as acl, obj_description(c.oid, 'pg_class')::varchar as remarks,
   pg_get_userbyid(c.relowner)::varchar as owner,
-  (case c.relkind when 'r' then pg_redshift.row_count(c.oid) end)::numeric(38,0) as rows,
+  (case when c.relkind = 'r' or m.view_id is not null then pg_redshift.row_count(coalesce(m.table_id, c.oid)) end)::numeric(38,0) as rows,
   attributes ->> 'diststyle' as diststyle, attributes ->> 'distkey' as distkey, attributes ->> 'sort_style' as sort_style,
   array(select jsonb_array_elements_text(attributes -> 'sortkey')) as sortkey, attributes -> 'encodings' as encodings
-from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_redshift.table_attributes a on a.table_id = c.oid
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+left join pg_redshift.materialized_views m on m.view_id = c.oid  -- it has the attributes of the table with its rows
+left join pg_redshift.table_attributes a on a.table_id = coalesce(m.table_id, c.oid)
 where c.relkind in ('r', 'v') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_redshift', 'pg_postgres')
-  and (c.relpersistence <> 't' or c.relnamespace = pg_my_temp_schema());  -- of the temporary tables those of the session
+  and (c.relpersistence <> 't' or c.relnamespace = pg_my_temp_schema())  -- of the temporary tables those of the session
+  and c.oid not in (select table_id from pg_redshift.materialized_views);
 create view svv_table_info as
 select database_name as database, schema_name as schema, oid::int as table_id, table_name as "table", 'Y'::varchar as encoded,
   coalesce(case diststyle when 'KEY' then 'KEY(' || distkey || ')' else diststyle end, 'AUTO(ALL)')::varchar as diststyle,
@@ -396,9 +406,6 @@ create view sys_query_detail as  -- what inserts rows; dbt asks it for the fresh
 select x.*, null::bigint as query_id, null::bigint as duration, null::bigint as output_rows
 from pg_redshift.load_log('query_detail') line, json_to_record(line) as x(user_id int, session_id int, table_id int,
   table_name varchar, step_name varchar, start_time timestamp, end_time timestamp);
-create view svv_mv_info as select null::varchar as database_name, null::varchar as schema_name, null::varchar as name,
-  null::varchar as is_stale, null::varchar as autorefresh, null::int as state where false;
-create view stv_mv_info as select * from svv_mv_info;
 create view svv_external_columns as select null::varchar as schemaname, null::varchar as tablename,
   null::varchar as columnname, null::varchar as external_type, null::int as columnnum where false;
 create view svv_external_tables as select null::varchar as schemaname, null::varchar as tablename where false;
@@ -416,14 +423,10 @@ create function pg_get_constraintdef(oid) returns text language sql stable stric
 create function pg_get_constraintdef(oid, bool) returns text language sql stable strict
   as $$ select replace(pg_catalog.postgres_constraintdef($1, $2), ' DEFERRABLE', '') $$;
 
--- text is varchar in what the catalogue says, too
-alter function format_type(oid, int) rename to pg_format_type;
-create function format_type(oid, int) returns text language sql stable as $$
-  select case when $1 = 25 or $1 = 1043 and $2 = -1 then 'character varying(65535)' else pg_catalog.pg_format_type($1, $2) end $$;
 alter view information_schema.columns rename to postgres_columns;
 create view information_schema.columns as
 select table_catalog, table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,
-  (case data_type when 'text' then 'character varying' else data_type end)::varchar as data_type,
+  (case data_type when 'text' then 'character varying' when 'varbyte' then 'binary varying' else data_type end)::varchar as data_type,
   (case data_type when 'text' then 65535 else character_maximum_length end)::int as character_maximum_length,
   character_octet_length, numeric_precision, numeric_precision_radix, numeric_scale, datetime_precision, is_identity, null::varchar as domain_name
 from information_schema.postgres_columns;

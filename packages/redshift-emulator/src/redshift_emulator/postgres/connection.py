@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..errors import RedshiftError
@@ -17,6 +17,7 @@ class Connection:
 
     Args:
         channel: The connection, ready for queries.
+        open_database: Opens a connection of the same user to another database.
 
     Attributes:
         transaction: The state of the transaction, as in the last ReadyForQuery.
@@ -24,8 +25,9 @@ class Connection:
         notices: What PostgreSQL reported about statements of the emulator's own.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, open_database: Callable[[str], Channel] | None = None) -> None:
         self.channel = channel
+        self.open_database = open_database
         self.transaction = IDLE
         self.tag = ""
         self.notices: list[dict[str, str]] = []
@@ -48,6 +50,16 @@ class Connection:
         """
         self.channel.send(pack(Frontend.QUERY, sql.encode() + b"\0"))
         return self.collect()
+
+    def of_database(self, name: str) -> Connection:
+        """Return a session of the same user in another database.
+
+        Raises:
+            RedshiftError: PostgreSQL's error, for instance that the user may not connect.
+        """
+        if not self.open_database:
+            raise RuntimeError("a connection of the emulator's own stays in its database")
+        return Connection(self.open_database(name))
 
     def names(self, sql: str) -> list[str]:
         """Return the only column of a query's answer."""

@@ -9,7 +9,6 @@ import ssl
 import struct
 from collections.abc import Callable, Iterable
 
-from .long_names import restored_rows
 from .messages import Backend, pack_fields
 
 READ_SIZE = 1 << 18  # bytes
@@ -133,7 +132,11 @@ def wait_for(source: Channel, other: Channel, outgoing: bytearray) -> None:
 
 
 def relay(
-    source: Channel, other: Channel, outgoing: bytearray, handle: Callable[[bytes, bytes], tuple[bytes, bool]]
+    source: Channel,
+    other: Channel,
+    outgoing: bytearray,
+    handle: Callable[[bytes, bytes], tuple[bytes, bool]],
+    rows: Callable[[bytes], bytes],
 ) -> bytearray:
     """Pass messages from `source` to `other` until `handle` says stop.
 
@@ -142,6 +145,7 @@ def relay(
         other: The client.
         outgoing: What to send to PostgreSQL first; emptied.
         handle: Called for each message that is not a row: returns what to send for it, and whether to stop there.
+        rows: Called for the rows between two of these: returns what to send for them.
 
     Returns:
         The end of the answer. The caller sends it, and can add to it.
@@ -158,7 +162,7 @@ def relay(
             if len(received) < end:
                 break
             if received[at] != DATA_ROW:
-                answer += restored_rows(bytes(received[rows_from:at]))
+                answer += rows(bytes(received[rows_from:at]))
                 replacement, stop = handle(bytes(received[at : at + 1]), bytes(received[at + 5 : end]))
                 rows_from = end
                 answer += replacement
@@ -166,7 +170,7 @@ def relay(
                     del received[:end]
                     return answer
             at = end
-        answer += restored_rows(bytes(received[rows_from:at]))
+        answer += rows(bytes(received[rows_from:at]))
         del received[:at]
         if len(answer) > READ_SIZE:
             other.send(answer)

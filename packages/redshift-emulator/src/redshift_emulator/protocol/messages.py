@@ -13,8 +13,13 @@ CLEAR_TEXT_PASSWORD = 3  # the kind of log-in that AuthenticationCleartextPasswo
 IDLE, IN_TRANSACTION, FAILED = b"I", b"T", b"E"  # the state of the transaction, in ReadyForQuery
 SERVER_VERSION = b"8.0.2"  # what Redshift reports; drivers decide by it
 VARCHAR, UNKNOWN, TEXT, INTERVAL, CSTRING = 1043, 705, 25, 1186, 2275  # numbers of types
-# TEXT is VARCHAR in Redshift. Drivers expect other bytes for INTERVAL, so it is described as a type sent as text
-OTHER_TYPES = {TEXT: VARCHAR, INTERVAL: CSTRING}
+EXTENDED_RESULT_METADATA = 1  # the version of Redshift's protocol that adds metadata to RowDescription
+# The schema, table, column and database of a result's column, not known here, and that it can be null and searched for
+EXTENDED_FIELD = b"\0\0\0\0" + struct.pack("!H", 0x1001)
+BYTEA, VARBYTE, INTERVAL_YEAR_TO_MONTH, INTERVAL_DAY_TO_SECOND = 17, 6551, 1188, 1190
+YEAR_TO_MONTH_FIELDS = 0b110  # of the modifier of an interval's type
+# TEXT is VARCHAR in Redshift. An interval of no kind is described as a type that is sent as text
+OTHER_TYPES = {TEXT: VARCHAR, INTERVAL: CSTRING, BYTEA: VARBYTE}
 
 
 class Frontend:
@@ -82,20 +87,34 @@ def unpack_row(body: bytes) -> list[str | None]:
     return values
 
 
-def as_redshift(kind: bytes, body: bytes) -> bytes:
-    """Return the body of a message as Redshift would send it, with Redshift's version and types of columns."""
+def parameter_status(name: str, value: str) -> bytes:
+    """Return a ParameterStatus message."""
+    return pack(Backend.PARAMETER_STATUS, f"{name}\0{value}\0".encode())
+
+
+def as_redshift(kind: bytes, body: bytes, protocol: int = 0) -> bytes:
+    """Return the body of a message as Redshift would send it: its version, types of columns, and metadata of these."""
     if kind == Backend.PARAMETER_STATUS and body.startswith(b"server_version\0"):
         return b"server_version\0" + SERVER_VERSION + b"\0"
-    return with_other_types(body) if kind == Backend.ROW_DESCRIPTION else body
+    return redshift_description(body, protocol) if kind == Backend.ROW_DESCRIPTION else body
 
 
-def with_other_types(body: bytes) -> bytes:
-    """Return a RowDescription with the types that Redshift's drivers know."""
-    out = bytearray(body)
-    at = 2
+def redshift_type(oid: int, modifier: int) -> int:
+    """Return the number that a type of PostgreSQL has in Redshift."""
+    if oid == INTERVAL and modifier != -1:
+        fields = (modifier >> 16) & 0x7FFF
+        return INTERVAL_YEAR_TO_MONTH if fields == YEAR_TO_MONTH_FIELDS else INTERVAL_DAY_TO_SECOND
+    return OTHER_TYPES.get(oid, oid)
+
+
+def redshift_description(body: bytes, protocol: int) -> bytes:
+    """Return a RowDescription with the types that Redshift's drivers know, and the metadata of a protocol version."""
+    out, start = bytearray(body[:2]), 2
     for _ in range(struct.unpack_from("!h", body)[0]):
-        at = body.index(b"\0", at) + 1
-        (oid,) = struct.unpack_from("!i", body, at + 6)
-        struct.pack_into("!i", out, at + 6, OTHER_TYPES.get(oid, oid))
-        at += 18
+        at = body.index(b"\0", start) + 1
+        field = bytearray(body[start : at + 18])
+        oid, _, modifier = struct.unpack_from("!ihi", body, at + 6)
+        struct.pack_into("!i", field, at - start + 6, redshift_type(oid, modifier))
+        out += field + (EXTENDED_FIELD if protocol >= EXTENDED_RESULT_METADATA else b"")
+        start = at + 18
     return bytes(out)

@@ -22,6 +22,7 @@ from ..protocol.channel import Channel
 from ..protocol.messages import (
     CANCEL_REQUEST,
     CLEAR_TEXT_PASSWORD,
+    EXTENDED_RESULT_METADATA,
     GSS_REQUEST,
     PROTOCOL_3,
     REFUSED,
@@ -30,6 +31,7 @@ from ..protocol.messages import (
     Backend,
     Frontend,
     pack,
+    parameter_status,
 )
 from . import login
 from .session import Session
@@ -38,6 +40,17 @@ from .users import Users
 log = logging.getLogger(__name__)
 
 PASSED_ON = ("application_name", "client_encoding", "options")  # PostgreSQL refuses a parameter that it does not know
+SHOW_DISCOVERY = "4"  # the version of SHOW from which redshift_connector binds the names as parameters
+
+
+def protocol_version(parameters: dict[str, str]) -> int | None:
+    """Return the version of Redshift's protocol for a client, none for one that asks for none (PostgreSQL's drivers).
+
+    Version 2 sends NUMERIC in binary, and describes the scale of each column before the query runs; PostgreSQL knows
+    the scale of a computed column only from its values. So no client gets more than version 1.
+    """
+    asked = parameters.get("client_protocol_version", "")
+    return min(int(asked), EXTENDED_RESULT_METADATA) if asked.isdecimal() else None
 
 
 @dataclass
@@ -87,8 +100,9 @@ class Listener:
         postgres = None
         try:
             if parameters := self._start_up(client):
-                postgres = self._log_in(client, parameters)
-                Session(client, postgres, self.loader, self.absent_functions, self.knobs).run()
+                protocol = protocol_version(parameters)
+                postgres = self._log_in(client, parameters, protocol)
+                Session(client, postgres, self.loader, self.absent_functions, self.knobs, protocol).run()
         except RedshiftError as error:
             with contextlib.suppress(OSError):  # the client may be gone as well
                 client.send_error(error.fields())
@@ -120,7 +134,7 @@ class Listener:
             else:
                 raise RedshiftError(f"unsupported frontend protocol {code >> 16}.{code & 0xFFFF}", "0A000")
 
-    def _log_in(self, client: Channel, parameters: dict[str, str]) -> Connection:
+    def _log_in(self, client: Channel, parameters: dict[str, str], protocol: int | None) -> Connection:
         """Check the password and open the client's PostgreSQL session.
 
         Raises:
@@ -139,5 +153,9 @@ class Listener:
         time.sleep(self.knobs.connect_seconds)
         passed = {key: parameters[key] for key in PASSED_ON if parameters.get(key)}
         channel, greeting = self.cluster.connect(name, fold(parameters.get("database") or name), **passed)
+        if protocol is not None:
+            client.send(parameter_status("server_protocol_version", str(protocol)))
+            client.send(parameter_status("show_discovery", SHOW_DISCOVERY))
+            client.send(parameter_status("datashare_enabled", "on"))  # SHOW can name another database
         client.send(greeting)
-        return Connection(channel)
+        return Connection(channel, lambda database: self.cluster.connect(name, database)[0])

@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 import ssl
 import time
+import unicodedata
 from pathlib import Path
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -55,7 +56,8 @@ def is_scram_password(verifier: str, password: str) -> bool:
     """Return whether a password fits what PostgreSQL keeps of it (SCRAM-SHA-256, RFC 5802)."""
     _, iterations_and_salt, keys = verifier.split("$")
     iterations, salt = iterations_and_salt.split(":")
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
+    prepared = unicodedata.normalize("NFKC", password)  # SASLprep (RFC 4013), as PostgreSQL prepared it
+    salted = hashlib.pbkdf2_hmac("sha256", prepared.encode(), base64.b64decode(salt), int(iterations))
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     return hmac.compare_digest(stored, base64.b64decode(keys.split(":")[0]))
 

@@ -28,10 +28,12 @@ from ..postgres.connection import Connection
 from ..protocol.channel import Channel, relay
 from ..protocol.long_names import restored, restored_description
 from ..protocol.messages import UNKNOWN, VARCHAR, Backend, Frontend, as_redshift, pack, pack_fields, unpack_fields
+from ..protocol.values import Values
 from ..sql.copy import Copy
 from ..sql.messages import in_redshift_words
 from ..sql.statement import UNPARSABLE, Statement
 from ..sql.translate import independent, split, translate
+from .neighbours import ELSEWHERE, bring
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class Session:
         loader: Reads the objects that COPY loads, and keeps the log of loads.
         absent_functions: The functions that Redshift has and the emulator lacks.
         knobs: What a test makes worse.
+        protocol: The version of Redshift's protocol that the client was told, none for a PostgreSQL client.
     """
 
     def __init__(
@@ -67,13 +70,16 @@ class Session:
         loader: Loader,
         absent_functions: Collection[str],
         knobs: Knobs,
+        protocol: int | None = None,
     ) -> None:
         self.knobs = knobs
+        self.protocol = protocol or 0
         self.client = client
         self.postgres = postgres
         self.catalogue = Catalogue(postgres)
         self.loader = loader
         self.absent_functions = absent_functions
+        self.values = Values()
         self.outgoing = bytearray()
         self.awaited = 0  # how many answers PostgreSQL owes for what is in `outgoing`, or ALL
         self.statements: dict[bytes, Statement] = {}
@@ -104,18 +110,24 @@ class Session:
         """Take one message of the extended protocol."""
         if kind == Frontend.PARSE:
             name, text, types = body.split(b"\0", 2)
-            types = with_types_of_unused(text.decode(), types)
+            types = with_types_of_unused(text.decode(), self.values.parse(name, types))
             known = independent(text.decode())
             if not known or known.fills:
                 self.finish_batch(Frontend.FLUSH)  # the catalogue is asked on the same connection
                 if self.skip_to_sync:
                     return
-            self.current = self.statements[name] = self.translated(text.decode())
+            self.current = self.statements[name] = translated(text.decode(), self.catalogue)
             body = name + b"\0" + self.current.sent.encode() + b"\0" + types
         elif kind == Frontend.BIND:
+            body = self.values.bind(body)
             portal, name, _ = body.split(b"\0", 2)
             if name in self.statements:
                 self.portals[portal] = self.statements[name]
+                if ELSEWHERE.search(self.statements[name].sent):
+                    self.finish_batch(Frontend.FLUSH)
+                    self.skip_to_sync = self.skip_to_sync or not self.brought(self.statements[name])
+                    if self.skip_to_sync:
+                        return
         elif kind == Frontend.EXECUTE:
             statement = disturbed(self.portals.get(body.split(b"\0", 1)[0]), self.knobs)
             if statement and statement.action:
@@ -126,6 +138,7 @@ class Session:
             self.executed = statement
         elif kind not in (Frontend.DESCRIBE, Frontend.CLOSE):
             raise ConnectionError(f"message {kind!r} is not one that a Redshift client sends")
+        self.values.await_answer(kind, body)
         self.outgoing += pack(kind, body)
         self.awaited += 1
 
@@ -143,37 +156,27 @@ class Session:
 
     def relayed(self) -> bytearray:
         """Send what was collected to PostgreSQL, and return the end of its answer."""
-        return relay(self.postgres.channel, self.client, self.outgoing, self.answer)
-
-    def translated(self, text: str) -> Statement:
-        """Return the statement for PostgreSQL, which is asked where the statement depends on the catalogue."""
-        statement = independent(text)
-        try:
-            if not statement or (statement.fills and self.catalogue.sort_key(statement.fills)):
-                return translate(text, self.catalogue)
-        except RedshiftError as error:  # the transaction has failed before, for instance
-            return Statement(text, UNPARSABLE, error=error)
-        return statement
+        return relay(self.postgres.channel, self.client, self.outgoing, self.answer, self.values.rows)
 
     def simple_query(self, text: str) -> None:
         """Run a message of the simple protocol, which holds any number of statements."""
         parts = split(text)
         is_disturbed = self.knobs.faults or self.knobs.statement_seconds or self.knobs.commit_seconds
         known = [statement for statement in map(independent, parts) if statement]
-        if not is_disturbed and len(known) == len(parts) and not any(it.action or it.error or it.fills for it in known):
+        if not is_disturbed and len(known) == len(parts) and not any(map(stands_alone, known)):
             statements = iter([Statement(text, ";".join(statement.sent for statement in known))])
         else:
-            statements = map(self.translated, parts)  # each when those before it have run
+            statements = (translated(part, self.catalogue) for part in parts)  # each when those before it have run
         answer = bytearray()
         for statement in statements:
             self.client.send(answer)
             answer = bytearray()
             statement = disturbed(statement, self.knobs) or statement
             self.current = statement
-            self.failed = False
-            if statement.action:
+            self.failed = not self.brought(statement)
+            if statement.action and not self.failed:
                 self.failed = not self.act(statement)
-            else:
+            elif not self.failed:
                 self.executed = statement
                 self.outgoing += pack(Frontend.QUERY, statement.sent.encode() + b"\0")
                 self.awaited = ALL
@@ -208,13 +211,18 @@ class Session:
             if self.postgres.is_in_transaction:
                 with contextlib.suppress(RedshiftError):  # fails on purpose, to abort the transaction
                     self.postgres.query(UNPARSABLE)
-            refusal = for_client(error)
-            fields = refusal.fields()
-            if refusal.is_postgres:
-                fields = in_redshift_words(fields, statement, self.absent_functions)
-            self.client.send_error(restored_fields(fields))
+            self.client.send_error(refusal_of(error, statement, self.absent_functions))
             return False
         self.client.send(pack(Backend.COMMAND_COMPLETE, tag.encode() + b"\0"))
+        return True
+
+    def brought(self, statement: Statement) -> bool:
+        """Bring what a SHOW reads of another database; False if the client got an error instead."""
+        try:
+            bring(self.postgres, statement.sent, self.values.given)
+        except RedshiftError as error:
+            self.client.send_error(refusal_of(error, statement, self.absent_functions))
+            return False
         return True
 
     def copy(self, command: Copy) -> str:
@@ -228,6 +236,7 @@ class Session:
 
         ReadyForQuery is sent by the caller.
         """
+        self.values.take(kind, body)
         if kind == Backend.READY_FOR_QUERY:
             self.postgres.transaction = body
             return b"", True
@@ -241,7 +250,30 @@ class Session:
         if kind == Backend.ROW_DESCRIPTION:
             body = restored_description(body)
         self.awaited -= kind in ENDS_A_STEP
-        return pack(kind, as_redshift(kind, body)), self.awaited == 0
+        return pack(kind, as_redshift(kind, body, self.protocol)), self.awaited == 0
+
+
+def translated(text: str, catalogue: Catalogue) -> Statement:
+    """Return the statement for PostgreSQL, which is asked where the statement depends on the catalogue."""
+    statement = independent(text)
+    try:
+        if not statement or (statement.fills and catalogue.sort_key(statement.fills)):
+            return translate(text, catalogue)
+    except RedshiftError as error:  # the transaction has failed before, for instance
+        return Statement(text, UNPARSABLE, error=error)
+    return statement
+
+
+def stands_alone(statement: Statement) -> bool:
+    """Return whether a statement cannot be sent together with others."""
+    return bool(statement.action or statement.error or statement.fills or ELSEWHERE.search(statement.sent))
+
+
+def refusal_of(error: Exception, statement: Statement, absent_functions: Collection[str]) -> dict[str, str]:
+    """Return the fields of the error with which an action has ended."""
+    refusal = for_client(error)
+    fields = refusal.fields()
+    return restored_fields(in_redshift_words(fields, statement, absent_functions) if refusal.is_postgres else fields)
 
 
 def restored_fields(fields: dict[str, str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ LENGTHS = {
     **dict.fromkeys(("varchar", "character varying", "nvarchar", "text"), ("varchar", "256", 65535)),
     **dict.fromkeys(("char", "character", "nchar"), ("char", "1", 4096)),
     "bpchar": ("char", "256", 4096),
+    **dict.fromkeys(("varbyte", "varbinary", "binary varying"), ("varbyte", "64000", 1024000)),
     **dict.fromkeys(("numeric", "decimal"), ("numeric", "18,0", 38)),
 }
 # r_interval_data_types.html, and the names that Redshift's catalogue has for the types
@@ -39,7 +40,7 @@ TYPE_WORDS = set(
 FOREIGN_BLANKS = re.compile(r"[^\S\x00-\x7f]")
 STAND_FOR_BLANK = "\ue000"  # of private use
 TEXT_TYPES = (exp.DType.VARCHAR, exp.DType.NVARCHAR, exp.DType.TEXT)
-ABSENT_TYPES = {"super", "hllsketch", "geometry", "geography", "varbyte", "varbinary", "binary varying"}
+ABSENT_TYPES = {"super", "hllsketch", "geometry", "geography"}
 
 
 def postgres_type(text: str) -> str:

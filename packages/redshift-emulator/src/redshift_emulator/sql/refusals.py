@@ -48,7 +48,7 @@ RESERVED_WORDS = read_list(Path(__file__).parent / "reserved.txt")
 # c_SQL_functions_leader_node_only.html, and the functions of PostgreSQL's catalogue
 LEADER_ONLY_FUNCTIONS = set(
     "age array_dims array_lower array_upper col_description current_schema current_schemas "
-    "current_time current_timestamp format_type generate_series get_bit get_byte getbit "
+    "current_time current_timestamp format_type generate_series get_bit get_byte "
     "has_database_privilege has_function_privilege has_language_privilege has_schema_privilege "
     "has_table_privilege isfinite localtime localtimestamp now obj_description set_bit set_byte "
     "to_ascii".split()

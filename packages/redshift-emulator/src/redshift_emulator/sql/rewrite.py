@@ -18,7 +18,7 @@ from .windows import analytic
 
 REWRITTEN_WORDS = {"APPROXIMATE", "CONVERT", "CURRENT_USER_ID", "MINUS", "TOP", "TRY_CAST", "SYSDATE"}
 MIDNIGHT = "pg_redshift.time_of_day"
-DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVARCHAR BPCHAR DECIMAL".split()}
+DEFAULT_LENGTH_TYPES = {exp.DType[name] for name in "VARCHAR TEXT CHAR NCHAR NVARCHAR BPCHAR DECIMAL VARBINARY".split()}
 
 
 def rewrite(rewriting: Rewriting) -> exp.Expression:

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import NOT_SUPPORTED, RedshiftError, missing, syntax_error, unsupported_command
-from ..names import NAME, fold, literal, read_list, regclass
+from ..names import NAME, literal, read_list, regclass
 from ..protocol.messages import IDLE
-from . import ddl, refusals
+from . import ddl, materialized, refusals
 from .copy import parse
 from .grammar import nodes_of, read, tokenize
 from .identifiers import without_databases
 from .query import Query, rewritten
+from .show import show
 from .statement import Action, Session
 
 CREATE_VIEW = re.compile(
@@ -30,18 +31,6 @@ ISOLATION = r"transaction\s+isolation\s+level"
 # What a statement that the emulator lacks is called: its first words, without the names that follow them
 NAMED_BY_ONE_WORD = r"(?:call|cancel|unload|use)\b"
 NAMED_BY_MORE = r"[a-z]+\s+(?:(?:materialized|external|copy|masking|rls|identity)\s+)?[a-z]+"
-# SHOW of objects that the emulator lacks
-ABSENT_SHOWS = re.compile(
-    r"(?:table|view|procedures?|functions?|model|datashares?|constraints|parameters\s+of|column\s+grants|grants|"
-    r"external\s+\w+|materialized\s+views?|shared\s+\w+)\b",
-    re.I,
-)
-SHOW_OBJECTS = {
-    "schemas": ("svv_redshift_schemas", "schema_name", "database_name"),
-    "tables": ("svv_redshift_tables", "table_name", "database_name", "schema_name"),
-    "columns": ("svv_redshift_columns", "column_name", "database_name", "schema_name", "table_name"),
-    "databases": ("svv_redshift_databases", "database_name"),
-}
 
 
 def passed(body: str) -> str:
@@ -198,10 +187,8 @@ def setting(body: str) -> str:
     scope = r"((?:local|session)\s+(?=\w+\s*(?:=|to\b)))?"
     verb, local, name, rest = re.match(rf'(\w+)\s+{scope}(\w+|"\w+")?(.*)', body, re.S | re.I).groups()  # type: ignore[union-attr]
     verb, name = verb.lower(), (name or "").strip('"').lower()
-    if verb == "show" and name in SHOW_OBJECTS:
-        return show_objects(name, rest)
-    if verb == "show" and (absent := ABSENT_SHOWS.match(f"{name}{rest}")):
-        raise missing(f"SHOW {' '.join(absent[0].upper().split())}")
+    if verb == "show" and (query := show(body)):
+        return query
     if (verb, name) == ("reset", "use"):
         raise missing("RESET USE")
     if name in SETTINGS:
@@ -222,20 +209,6 @@ def setting(body: str) -> str:
     if name not in SHARED_SETTINGS:
         raise RedshiftError(f'unrecognized configuration parameter "{name}"', "42704")
     return body
-
-
-def show_objects(kind: str, rest: str) -> str:
-    """Translate SHOW SCHEMAS, TABLES, COLUMNS and DATABASES to the views that show the same."""
-    found = re.fullmatch(rf"(?:\s+from\s+(?:database|schema|table)\s+({NAME}))?(?:\s+like\s+('[^']*'))?", rest, re.I)
-    if not found:
-        raise syntax_error(rest.split()[0])
-    view, column, *filters = SHOW_OBJECTS[kind]
-    names = re.findall(r'[^".\s]+', found[1] or "")
-    pairs = list(zip(filters[len(filters) - len(names) :], names, strict=True))
-    conditions = [f"{key} = {literal(fold(name))}" for key, name in pairs]
-    conditions += [f"{column} like {found[2]}"] if found[2] else []
-    where = f" where {' and '.join(conditions)}" if conditions else ""
-    return f"select * from pg_catalog.{view}{where}"
 
 
 def begin(body: str) -> str:
@@ -333,6 +306,10 @@ STATEMENTS = [
         (r"(?:create|alter)\s+user", user),
         (r"(?:create|alter)\s+(?:schema|database)|grant|revoke|analy[sz]e", passed),
         (r"create\s+(?:or\s+replace\s+)?function", function),
+        (r"create\s+materialized\s+view", materialized.create),
+        (r"drop\s+materialized\s+view", materialized.drop),
+        (r"alter\s+materialized\s+view", materialized.alter),
+        (r"refresh\s+materialized\s+view", materialized.refresh),
         (r"unload|call|cancel|refresh|use|(?:create|alter|drop)\s+(?:or\s+replace\s+)?"
          r"(?:materialized|procedure|external|datashare|model|library|masking|rls|identity|copy\s+job)|"
          r"copy\s+job", not_here),

@@ -1,0 +1,1 @@
+"""Other people's suites of tests, run against the emulator."""
