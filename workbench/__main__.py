@@ -71,23 +71,22 @@ def _dev(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from workbench import changes, warehouse
+    from workbench.explain import described_in
     from workbench.lint import Lint
 
     known = changes.models()
-    names = changes.named(arguments.models, known)
-    if not arguments.models:
-        names, others = changes.changed(known)
-        if names and not others:
-            _progress(f"changed: {', '.join(names)}")
-        else:
-            what = f"{others[0].name} concerns every model" if others else "git sees no change"
-            _progress(f"{what}: checking everything")
-            names = []
-    lint = Lint([file for name in names or known for file in (known[name], known[name].with_suffix(".yml"))])
+    names = changes.named(arguments.models, known) or None
+    files = changes.changed()
+    if names:
+        linted = [file for name in names for file in (known[name], *described_in(name))]
+    else:
+        linted = [file for file in files if file.is_file() and file.is_relative_to(changes.PROJECT / "models")]
+        linted = linted or sorted(changes.PROJECT.joinpath("models").rglob("*"))
+    lint = Lint(list(dict.fromkeys(file for file in linted if file.suffix in (".sql", ".yml", ".yaml"))))
     target = warehouse.local if arguments.target == "local" else warehouse.team
-    from workbench.check import check
+    from workbench.check import Check
 
-    return 0 if check(target(_progress), names, lint) else 1
+    return 0 if Check(target(_progress), names, files, lint).run() else 1
 
 
 def _compare(arguments: argparse.Namespace) -> int:
