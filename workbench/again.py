@@ -92,8 +92,8 @@ def _compare(dbt: Dbt, warehouse: Warehouse, node: Any) -> list[tuple[Problem, A
         rows = [{**row, "whole": row["rows_there"], "once more": row["rows_here"]} for row in sample]
         rows = [{name: value for name, value in row.items() if not name.startswith("rows_")} for row in rows]
     said = (
-        f"{number:,} row{'' if number == 1 else 's'} of {node.name} differ when it is built once more, as a run does, with "
-        "some days due: a day has to be built from its own listens, all of them, by is_due_day('listen_date')."
+        f"{number:,} row{'' if number == 1 else 's'} of {node.name} differ when it is built once more, as a run does, "
+        "with some days due: a day has to be built from its own listens, all of them, by is_due_day('listen_date')."
     )
     words = ["is_incremental", "is_due_day", "config"]
     return [(Problem(place(PROJECT / node.original_file_path, words), said), rows_as_table(rows))]

@@ -1,4 +1,4 @@
-"""What each model of the analyst's schema was built from, so that nobody compares a build that is older than the file."""
+"""What each model of the analyst's schema was built from: a build that is older than its file is not compared."""
 
 from __future__ import annotations
 

@@ -93,15 +93,17 @@ def _nodes_of(file: Path, manifest: Any) -> list[str] | None:
         if node.resource_type in ("model", "seed", "snapshot", "test")
         and path in (node.original_file_path, (getattr(node, "patch_path", None) or "").split("://")[-1])
     ]
+    if file.suffix in (".yml", ".yaml"):  # also one that is gone, or that does not name its model any more
+        own += [name for name, node in manifest.nodes.items() if _is_model(node) and node.name == file.stem]
     models_or_tests = [name for name in own if manifest.nodes[name].resource_type != "test"]
     if models_or_tests or folder == "tests":
         return models_or_tests or own
     sources = {name for name, source in manifest.sources.items() if source.original_file_path == path}
-    return [
-        name
-        for name, node in manifest.nodes.items()
-        if node.resource_type == "model" and sources & set(node.depends_on.nodes)
-    ]
+    return [name for name, node in manifest.nodes.items() if _is_model(node) and sources & set(node.depends_on.nodes)]
+
+
+def _is_model(node: Any) -> bool:
+    return node.resource_type == "model"
 
 
 def _callers(path: str, manifest: Any) -> list[str] | None:

@@ -16,7 +16,8 @@ from workbench import builds, readers, rules
 from workbench.again import build_again
 from workbench.changes import PROJECT, REPO, concerned
 from workbench.dbt import Dbt
-from workbench.explain import Problem, explain
+from workbench.errors import DbtError
+from workbench.explain import Problem, explain, place, tested_model
 from workbench.lint import Lint
 from workbench.selection import Selection, downstream, production, select
 from workbench.tables import rows_as_table
@@ -47,15 +48,22 @@ class Check:
         self._dbt = Dbt(warehouse.target, warehouse.environ, edited=files)
         self._defer = ["--defer", "--favor-state", "--state", str(warehouse.production)]
         self._is_well = True
+        self._unreadable: set[str] = set()
+        self._undescribed: set[str] = set()
 
     def run(self) -> bool:
         """Check; returns whether all is well.
 
         Raises:
-            WorkbenchError: dbt can't read the project, or can't reach the warehouse.
+            WorkbenchError: dbt can't reach the warehouse, or must not build there what was named.
         """
         with self._warehouse.lock:
-            manifest = self._dbt.manifest
+            try:
+                manifest = self._dbt.manifest
+            except DbtError as error:
+                self._show_failure(error.problem)
+                self._show_style()
+                return False
             named, selection = self._select()
             written = manifest.writable_manifest().to_dict(omit_none=False)
             results = [] if selection.is_empty else self._build(selection)
@@ -120,11 +128,9 @@ class Check:
             self._show_failure(self._explain(result))
             self._show_compiled(node)
         elif result.status == "fail" and node.resource_type == "unit_test":
-            place = (PROJECT / node.original_file_path).relative_to(REPO)
-            self._show_failure(
-                Problem(str(place), f"The unit test {node.name}: its model gives other rows than expected.")
-            )
-            for table in difference(self._dbt, node, self._key(node.model)):
+            said = f"The unit test {node.name}: its model gives other rows than expected."
+            self._show_failure(Problem(place(PROJECT / node.original_file_path, [node.name]), said))
+            for table in difference(self._dbt, node, self._key(tested_model(node))):
                 self._console.print(table)
         elif result.status in ("fail", "warn"):
             self._is_well &= result.status == "warn"
@@ -139,11 +145,10 @@ class Check:
         """Return what an error means; one of a model without a .yml comes from that."""
         node = result.node
         if node.resource_type == "model" and not node.patch_path and "Database Error" not in str(result.message):
-            path = node.original_file_path.removesuffix(".sql")
-            return Problem(
-                f"dbt_project/{node.original_file_path}",
-                f"No .yml describes {node.name}: its contract is missing, so it can't be built. Add dbt_project/{path}.yml.",
-            )
+            file = f"dbt_project/{node.original_file_path}"
+            self._undescribed.add(file)
+            yml = file.removesuffix(".sql") + ".yml"
+            return Problem(file, f"No .yml describes {node.name}, so its contract is missing: add {yml}.")
         return explain(str(result.message), node, self._files)
 
     def _key(self, model: str) -> list[str]:
@@ -152,6 +157,8 @@ class Check:
 
     def _show_failure(self, problem: Problem) -> None:
         self._is_well = False
+        if problem.is_of_jinja:
+            self._unreadable.add(problem.place.split(":")[0])
         self._console.print(f"[red]failed[/]  {escape(problem.place or problem.sentence)}")
         if problem.place:
             self._console.print(f"        {problem.sentence}", markup=False)
@@ -164,15 +171,14 @@ class Check:
         for result in results:
             if result.status != "skipped" or result.node.resource_type not in ("model", "seed"):
                 continue
+            below = {
+                other.node.name: getattr(other.node, "attached_node", None) or name for name, other in failed.items()
+            }
             causes = [
-                other.node.name
-                for name, other in failed.items()
-                if result.node.unique_id
-                in downstream(self._dbt.manifest, [getattr(other.node, "attached_node", None) or name])
+                name for name, node in below.items() if result.node.unique_id in downstream(self._dbt.manifest, [node])
             ]
-            self._console.print(
-                f"[yellow]skipped[/] {result.node.name}: {', '.join(causes) or 'a model below it'} failed"
-            )
+            said = f"{result.node.name}: {', '.join(causes) or 'something that it is built from'} failed"
+            self._console.print(f"[yellow]skipped[/] {said}")
 
     def _show_losses(self, written: dict[str, Any], named: Sequence[str] | None) -> None:
         for loss in readers.losses(written, production(self._warehouse)):
@@ -185,12 +191,15 @@ class Check:
 
     def _show_rules(self, written: dict[str, Any], named: Sequence[str] | None) -> None:
         for finding in rules.findings(written):
+            if finding.place in self._undescribed:
+                continue  # said already: its model can't be built
             if self._names is None or named is None or finding.node in named:
                 self._is_well = False
                 self._console.print(f"[yellow]docs[/]    {escape(str(finding))}")
 
     def _show_style(self) -> list[str]:
-        findings = self._lint.findings()
+        # What sqlfluff says of a file whose Jinja can't be read follows from that.
+        findings = [line for line in self._lint.findings() if line.split(":")[0] not in self._unreadable]
         for line in findings:
             self._is_well = False
             self._console.print(f"[yellow]style[/]   {escape(line)}")
@@ -204,9 +213,8 @@ class Check:
             self._console.print(f"        compiled: {_relative(path)}", markup=False)
 
     def _show_end(self, results: Sequence[Any], findings: Sequence[str], named: Sequence[str] | None) -> None:
-        built = [
-            result.node for result in results if result.status == "success" and result.node.unique_id in (named or ())
-        ]
+        nodes = [result.node for result in results if result.status == "success"]
+        built = [node for node in nodes if node.unique_id in (named or ())]
         for node in built:
             self._show_compiled(node)
         tests = [result for result in results if result.node.resource_type in ("test", "unit_test")]

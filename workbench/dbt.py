@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import WorkbenchError
+from workbench.errors import DbtError
 from workbench.explain import explain
 
 Event = Callable[[str, Any], None]
@@ -44,7 +44,7 @@ class Dbt:
         """The project as dbt reads it; the commands that follow use it and don't read it again.
 
         Raises:
-            WorkbenchError: It can't be read; the sentence says where and why.
+            DbtError: It can't be read; the sentence says where and why.
         """
         manifest = self._invoke("parse")
         manifest.build_parent_and_child_maps()
@@ -54,7 +54,7 @@ class Dbt:
         """Build and test; returns dbt's result of each node.
 
         Raises:
-            WorkbenchError: Nothing could be started: the project can't be parsed, or there is no connection.
+            DbtError: Nothing could be started: the project can't be parsed, or there is no connection.
         """
         return list(self._on_the_manifest("build", *words).results)
 
@@ -70,12 +70,12 @@ class Dbt:
         """Run a macro of the project for what it does.
 
         Raises:
-            WorkbenchError: The warehouse refused it; the message is its own.
+            DbtError: The warehouse refused it; the message is its own.
         """
         results = self._on_the_manifest("run-operation", macro, "--args", json.dumps(arguments)).results
         for result in results:
             if result.status != "success":
-                raise WorkbenchError(str(explain(str(result.message))))
+                raise DbtError(explain(str(result.message)))
 
     def show(self, *words: str, limit: int = 10) -> list[dict[str, Any]]:
         """Return what a query gives, as `dbt show` would print it.
@@ -85,7 +85,7 @@ class Dbt:
             limit: Rows at most.
 
         Raises:
-            WorkbenchError: The warehouse refused the query; the message is its own.
+            DbtError: The warehouse refused the query; the message is its own.
         """
         self._shown.clear()
         self._on_the_manifest("show", *words, "--limit", str(limit), "--output", "json")
@@ -101,9 +101,9 @@ class Dbt:
         words = ("--log-level", "none", "--no-use-colors", "--no-write-json", command, *self._target, *words)
         result = dbtRunner(manifest=manifest, callbacks=[self._note]).invoke(list(words))
         if result.exception is not None:
-            raise WorkbenchError(str(explain(*_said(result.exception), self._edited)))
+            raise DbtError(explain(*_said(result.exception), self._edited))
         if command == "show" and not result.success:
-            raise WorkbenchError(str(explain(_first_message(result.result))))
+            raise DbtError(explain(_first_message(result.result)))
         return result.result
 
     def _note(self, event: Any) -> None:

@@ -32,16 +32,17 @@ class Problem:
         place: The file, from the checkout's root, and the lines where they are known; empty if nobody knows it.
         sentence: What is wrong and what to do.
         more: Further lines: the warehouse's hint, a file's line.
+        is_of_jinja: Whether the file's Jinja can't be rendered, so that nothing else can be said of it.
     """
 
     place: str
     sentence: str
     more: Sequence[str] = field(default_factory=tuple)
+    is_of_jinja: bool = False
 
     def __str__(self) -> str:
-        """Return it as lines: the place, then the sentence."""
-        text = "\n".join([self.sentence, *self.more])
-        return f"{self.place}\n{text}" if self.place else text
+        """Return it as text: the place and the sentence, then the further lines."""
+        return "\n".join([f"{self.place}: {self.sentence}" if self.place else self.sentence, *self.more])
 
 
 def explain(message: str, node: Any = None, candidates: Iterable[Path] = ()) -> Problem:
@@ -61,7 +62,7 @@ def explain(message: str, node: Any = None, candidates: Iterable[Path] = ()) -> 
     text = "\n".join(lines).strip()
     own = _file_of(node) or _named_file(text)
     if is_of_warehouse:
-        file = models().get(getattr(node, "model", ""), own) if _is_unit_test(node) else own
+        file = _model_file(node) or own
         words = [word.split(".")[-1] for groups in _QUOTED.findall(text) for word in groups if word]
         sentence, *more = [line.strip() for line in lines if line.strip()] or [text]
         return Problem(place(file, words), sentence, more)
@@ -79,37 +80,35 @@ def _jinja(text: str, found: re.Match[str], own: Path | None) -> Problem:
     number, quoted = int(found[1]), text[found.end() :].strip()
     if own is None:
         files = [*PROJECT.joinpath("macros").rglob("*.sql"), *PROJECT.joinpath("tests").rglob("*.sql")]
-        own = next(
-            (file for file in sorted(files) if quoted in file.read_text().splitlines()[number - 1 : number]), None
-        )
+        at_line = ((file, file.read_text().splitlines()[number - 1 : number]) for file in sorted(files))
+        own = next((file for file, lines in at_line if quoted in map(str.strip, lines)), None)
     sentence = " ".join(text[: found.start()].split())
-    return Problem(f"{_relative(own)}:{number}" if own else "", f"The Jinja can't be read: {sentence}", [quoted])
+    where = f"{_relative(own)}:{number}" if own else ""
+    return Problem(where, f"The Jinja can't be read: {sentence}", [quoted], is_of_jinja=True)
 
 
 def _undefined(found: re.Match[str], node: Any, own: Path | None, files: Sequence[Path]) -> Problem:
     name = found[1]
     if name.startswith("test_") and getattr(node, "resource_type", "") == "test":
         kind = name.removeprefix("test_")
-        return Problem(place(own, [kind]), f"There is no test {kind!r}{_close(kind, _generic_tests())}.")
+        return Problem(place(own, [kind]), f"There is no test {kind!r}{_close(kind, _generic_tests())}")
     file = _first_with([_model_file(node), *files, *sorted(PROJECT.joinpath("macros").rglob("*.sql"))], name) or own
     if file and re.search(rf"\b{name}\s*[.]\s*\w+\s*\(", file.read_text()):
         said = f"{name} is no dbt package of this project: packages.yml names none of that name, or {DEPS}."
-        return Problem(place(file, [name]), said)
-    said = f"The macro or variable {name} is not defined{_close(name, _macros())}."
-    return Problem(place(file, [name]), said)
+        return Problem(place(file, [name]), said, is_of_jinja=True)
+    said = f"The macro or variable {name} is not defined{_close(name, _macros())}"
+    return Problem(place(file, [name]), said, is_of_jinja=True)
 
 
 def _variable(found: re.Match[str], node: Any, own: Path | None, files: Sequence[Path]) -> Problem:
     file = _first_with([_model_file(node), *files], found[1]) or own
     said = f"The variable {found[1]} has no value: give it one in `vars` of dbt_project.yml, or a default in var()."
-    return Problem(place(file, [found[1]]), said)
+    return Problem(place(file, [found[1]]), said, is_of_jinja=True)
 
 
 def _environment(found: re.Match[str], node: Any, own: Path | None, files: Sequence[Path]) -> Problem:
-    everywhere = sorted(
-        file for kind in ("*.sql", "*.yml") for file in PROJECT.rglob(kind) if "target" not in file.parts
-    )
-    file = _first_with([*files, *everywhere], found[1]) or own
+    everywhere = (file for kind in ("*.sql", "*.yml") for file in sorted(PROJECT.rglob(kind)))
+    file = _first_with([*files, *(file for file in everywhere if "target" not in file.parts)], found[1]) or own
     said = f"The environment variable {found[1]} is not set: set it, or give env_var() a default."
     return Problem(place(file, [found[1]]), said)
 
@@ -126,7 +125,7 @@ def _not_found(found: re.Match[str], node: Any, own: Path | None, files: Sequenc
         )
     if found["how"] == "is disabled":
         return Problem(place(own, [name]), f"ref('{name}') is disabled (enabled: false).")
-    return Problem(place(own, [name]), f"There is no model {name!r} for ref(){_close(name, models())}.")
+    return Problem(place(own, [name]), f"There is no model {name!r} for ref(){_close(name, models())}")
 
 
 def _yaml(found: re.Match[str], node: Any, own: Path | None, files: Sequence[Path]) -> Problem:
@@ -175,7 +174,7 @@ def _fixture(found: re.Match[str], node: Any, own: Path | None, files: Sequence[
     column, of, accepted = found[1], found[2], re.findall(r"'(\w+)'", found[3])
     of = "the model" if of == "expected output" else of
     test = getattr(node, "name", "a unit test")
-    said = f"The unit test {test} has the column {column}, which {of} does not have{_close(column, accepted)}."
+    said = f"The unit test {test} has the column {column}, which {of} does not have{_close(column, accepted)}"
     return Problem(place(own, [column]), said)
 
 
@@ -247,7 +246,12 @@ def _file_of(node: Any) -> Path | None:
 
 def _model_file(node: Any) -> Path | None:
     """Return the .sql of the model that a unit test is of."""
-    return models().get(getattr(node, "model", "")) if _is_unit_test(node) else None
+    return models().get(tested_model(node)) if _is_unit_test(node) else None
+
+
+def tested_model(unit_test: Any) -> str:
+    """Return the name of the model that a unit test is of; dbt names it otherwise once the test has run."""
+    return getattr(unit_test, "model", None) or unit_test.tested_node_unique_id.split(".")[-1]
 
 
 def _patched(node: Any) -> Path | None:
@@ -305,7 +309,7 @@ def _relative(file: Path) -> str:
 
 def _close(name: str, names: Iterable[str]) -> str:
     found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.75)
-    return f": did you mean {found[0]}?" if found else ""
+    return f": did you mean {found[0]}?" if found else "."
 
 
 def _macros() -> list[str]:

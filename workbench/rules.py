@@ -101,8 +101,8 @@ def _grain(manifest: Manifest) -> Iterator[Finding]:
             yield Finding(
                 unique_id,
                 f"dbt_project/{node['original_file_path']}",
-                f"No .yml describes {name}: add dbt_project/{path}.yml with its description, its contract and its tests "
-                f"(`make kpi NAME=...` makes one for a new KPI).",
+                f"no .yml describes {name}: add dbt_project/{path}.yml with its description, contract and tests (`make "
+                "kpi NAME=...` makes the one of a new KPI).",
             )
         elif node["resource_type"] == "source":
             if "One row is " not in said:
@@ -143,8 +143,8 @@ def _repeated(manifest: Manifest) -> Iterator[Finding]:
             yield Finding(
                 unique_id,
                 _yml(table, name),
-                f"{name} is described word by word as another column is: say it once in dbt_project/models/columns.md, and "
-                f"here `description: '{{{{ doc(\"{name}\") }}}}'`.",
+                f"{name} is described word by word as another column is: say it once in dbt_project/models/columns.md, "
+                f"and here `description: '{{{{ doc(\"{name}\") }}}}'`.",
             )
 
 
@@ -268,3 +268,9 @@ def _links(manifest: Manifest) -> Iterator[Finding]:
         for kind, link in re.findall(r"\(#!/(\w+)/([\w.]+)\)", text):
             if link not in pages or not link.startswith(f"{kind}."):
                 yield Finding(unique_id, where, f"the link #!/{kind}/{link} leads nowhere.")
+
+
+_RULES = (
+    *(_grain, _contract, _descriptions, _repeated, _tested, _not_read, _whole, _names),
+    *(_exposures, _exposed, _links),
+)

@@ -1,4 +1,4 @@
-"""What a check builds: the models that were edited, what depends on them, and what production does not have for them."""
+"""What a check builds: what was edited, what depends on it, and what production does not have for it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Headline:
         column: The column of ``listening_kpis_daily``.
         name: What it is called.
         meaning: What it counts, in a few words.
-        value: The exact number.
+        value: The exact number; None where the table has no such column.
         text: The number as it is written.
         change: How it differs from the day that it is compared with, with a sign; empty where there is none.
     """
@@ -34,7 +34,7 @@ class Headline:
     column: str
     name: str
     meaning: str
-    value: float
+    value: float | None
     text: str
     change: str
 
@@ -68,7 +68,7 @@ def headlines(data: PageData) -> Headlines:
 
 
 def _change(last: Mapping[str, Any], before: Mapping[str, Any] | None, column: str) -> str:
-    if before is None:
+    if before is None or last[column] is None or not before[column]:
         return ""
     change = last[column] / before[column] - 1
     text = percent(abs(change))

@@ -32,8 +32,11 @@ def charts(data: PageData) -> dict[str, Markup]:
     """
     drawn = {}
     if data.last_day is not None:
-        drawn = {column: _daily(data, column, name, decimals) for column, name, decimals in MEASURES}
-        drawn["hours"] = _hours(data)
+        for column, name, decimals in MEASURES:
+            if any(row[column] is not None for row in data.days):
+                drawn[column] = _daily(data, column, name, decimals)
+        if not data.lacks.leaves_out("hours"):
+            drawn["hours"] = _hours(data)
     if data.genres:
         drawn["genres"] = _genres(data)
     if data.artists:

@@ -9,7 +9,7 @@ from typing import Any
 
 from kpi_pipeline.kpi_page import figures
 from kpi_pipeline.kpi_page.data import DAYS, PageData, Row
-from kpi_pipeline.kpi_page.formats import day, duration, moment, moved, number, percent, visible
+from kpi_pipeline.kpi_page.formats import NOTHING, day, duration, moment, moved, number, percent, visible
 
 _TRACKS_SHOWN = 12
 _NOT_IN_CATALOGUE = "not in the catalogue"
@@ -134,10 +134,11 @@ def _artists(data: PageData) -> Table:
 
 def _tracks(data: PageData) -> Iterable[Table]:
     """Make the table that is open, and the one of the genres that it has no room for."""
+    has_no_names = "most_popular_track_name" in data.lacks.of("genre_kpis_daily")
     rows = [
         [
             _name(row["track_genre"]),
-            _name(row["most_popular_track_name"]),
+            Cell(NOTHING) if has_no_names else _name(row["most_popular_track_name"]),
             _number(row["most_popular_track_listen_count"]),
         ]
         for row in data.genres

@@ -5,6 +5,6 @@ select
     unique_tracks,
     track_diversity_index,
     built_at
-from {{ marts }}.listening_kpis_daily
+from {{ listening_kpis_daily }}
 where listen_date between '{{ first_day }}' and '{{ last_day }}'
 order by listen_date;

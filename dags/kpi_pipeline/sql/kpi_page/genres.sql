@@ -9,7 +9,7 @@ select
     most_popular_track_name,
     most_popular_track_listen_count,
     count(*) over () as genre_count
-from {{ marts }}.genre_kpis_daily
+from {{ genre_kpis_daily }}
 where listen_date = '{{ last_day }}'
 order by listen_count desc, track_genre asc
 limit {{ most_rows }};
