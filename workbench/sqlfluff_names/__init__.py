@@ -110,6 +110,7 @@ _CONTEXT: dict[str, Any] = {
     "execute": False,
     "flags": SimpleNamespace(FULL_REFRESH=False, WHICH="compile"),
     "fromjson": json.loads,
+    "graph": SimpleNamespace(nodes={}, sources={}, exposures={}, metrics={}),
     "invocation_id": "00000000-0000-0000-0000-000000000000",
     "log": lambda *_, **__: "",
     "modules": SimpleNamespace(re=re, datetime=SimpleNamespace(datetime=datetime, timezone=SimpleNamespace(utc=UTC))),

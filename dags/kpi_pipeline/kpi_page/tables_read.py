@@ -41,7 +41,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "reject_count": "bigint",
         "refused_line_count": "bigint",
     },
-    "rejected_streams": {"loaded_at": "timestamp", "reject_reason": "varchar(256)"},
+    "rejected_streams": {"loaded_at": "timestamp", "reject_reason": "varchar(64)"},
 }
 """What the page's queries read of each table, with Redshift's types."""
 
@@ -115,11 +115,14 @@ def lacking(found: Mapping[str, Collection[str]], manifest: Path) -> Lacking:
     """Return what there is not.
 
     A table whose model the project no longer has stays in the warehouse, and its last rows with it: it counts as none.
+    Where there is no table at all nothing has been built, and the warehouse's own error says so.
 
     Args:
         found: The columns of the tables that the warehouse has.
         manifest: The dbt manifest.
     """
+    if not found:
+        return Lacking()
     models = _models(manifest)
     tables = [name for name in COLUMNS if name not in found or name not in models]
     there = {name: columns for name, columns in COLUMNS.items() if name not in tables}
