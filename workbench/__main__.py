@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         )
     check.add_argument("models", nargs="*", metavar="MODEL", help="without one, those that git sees as changed")
     compare.add_argument("model", metavar="MODEL")
+    kpi = add("kpi", _kpi, "write the files of a new KPI, to be edited from there")
+    kpi.add_argument("name", metavar="NAME")
+    add("rules", _rules, "check that every model and column is described, tested and exposed, on the manifest alone")
     compare.add_argument("--key", nargs="+", metavar="COLUMN", help="for a model without a unique_key")
     return parser
 
@@ -87,6 +90,27 @@ def _check(arguments: argparse.Namespace) -> int:
     from workbench.check import Check
 
     return 0 if Check(target(_progress), names, files, lint).run() else 1
+
+
+def _kpi(arguments: argparse.Namespace) -> int:
+    from workbench.skeleton import make_kpi
+
+    for line in make_kpi(arguments.name):
+        print(line)
+    print(f"\nEdit the two files (grain, columns, tests), then: make check MODEL={arguments.name}")
+    return 0
+
+
+def _rules(arguments: argparse.Namespace) -> int:
+    import json
+
+    from workbench.changes import PROJECT
+    from workbench.rules import findings
+
+    found = findings(json.loads((PROJECT / "target" / "manifest.json").read_text()))
+    for finding in found:
+        print(finding)
+    return 1 if found else 0
 
 
 def _compare(arguments: argparse.Namespace) -> int:

@@ -69,9 +69,9 @@ class Check:
             written = manifest.writable_manifest().to_dict(omit_none=False)
             results = [] if selection.is_empty else self._build(selection)
         self._show_losses(written, named)
-        self._show_rules(written, named)
+        broken_rules = self._show_rules(written, named)
         findings = self._show_style()
-        self._show_end(results, findings, named)
+        self._show_end(results, findings, broken_rules, named)
         return self._is_well
 
     def _select(self) -> tuple[list[str] | None, Selection]:
@@ -190,13 +190,23 @@ class Check:
             for line in loss.files:
                 self._console.print(f"        {line}", markup=False)
 
-    def _show_rules(self, written: dict[str, Any], named: Sequence[str] | None) -> None:
+    def _show_rules(self, written: dict[str, Any], named: Sequence[str] | None) -> int:
+        """Show what breaks a rule of the docs; returns how many findings there are."""
+        shown = 0
+        for unique_id in named or ():
+            node = written["nodes"][unique_id]
+            described = (node.get("patch_path") or "").split("://")[-1]
+            if described and Path(described).stem != node["name"]:
+                said = f"dbt_project/{described} describes {node['name']}: here each model has a .yml of its own name"
+                self._console.print(f"note    {said}", markup=False)
         for finding in rules.findings(written):
             if finding.place in self._undescribed:
                 continue  # said already: its model can't be built
             if self._names is None or named is None or finding.node in named:
                 self._is_well = False
+                shown += 1
                 self._console.print(f"[yellow]docs[/]    {escape(str(finding))}")
+        return shown
 
     def _show_style(self) -> list[str]:
         # What sqlfluff says of a file whose Jinja can't be read follows from that.
@@ -213,7 +223,9 @@ class Check:
         if path := getattr(node, "compiled_path", None):
             self._console.print(f"        compiled: {_relative(path)}", markup=False)
 
-    def _show_end(self, results: Sequence[Any], findings: Sequence[str], named: Sequence[str] | None) -> None:
+    def _show_end(
+        self, results: Sequence[Any], findings: Sequence[str], broken_rules: int, named: Sequence[str] | None
+    ) -> None:
         nodes = [result.node for result in results if result.status == "success"]
         built = [node for node in nodes if node.unique_id in (named or ())]
         for node in built:
@@ -221,13 +233,15 @@ class Check:
         tests = [result for result in results if result.node.resource_type in ("test", "unit_test")]
         passed = sum(result.status == "pass" for result in tests)
         style = "style clean" if not findings else f"{len(findings)} style findings"
+        style += f", {broken_rules} docs findings" if broken_rules else ""
         seconds = time.monotonic() - self._began
         self._console.print(f"{passed} of {len(tests)} tests pass, {style}, {seconds:.1f} s", markup=False)
         if self._warehouse.is_local and named and len(built) == len(named) and built:
             name = built[0].name
             query = f'.venv/bin/python -m local sql "select * from {self._warehouse.schema}.{built[0].alias} limit 10"'
             self._console.print(f"look:    {query}", markup=False)
-            self._console.print(f"compare: make compare MODEL={name}", markup=False)
+            if built[0].unique_id in production(self._warehouse)["nodes"]:
+                self._console.print(f"compare: make compare MODEL={name}", markup=False)
 
 
 def _progress(line: str) -> None:

@@ -14,7 +14,7 @@ from workbench.explain import place
 
 EXPOSURES = "models/marts/exposures.yml"
 READERS = "analysts_queries"
-LAYERS = 4
+
 # dbt's own names of these two read as a sentence: not_null_fct_listens_user_id.
 _NAMED_BY_DBT = ("not_null", "unique")
 
