@@ -80,8 +80,8 @@ def _explain(said: str) -> str:
     """Return what dbt says in place of parsing, without its clock; a package that is not installed in one sentence."""
     if "installed in dbt_packages" in said:
         return (
-            "dbt_project names dbt packages that are not installed: run `.venv/bin/python -m local dbt deps` once, which "
-            "downloads them."
+            "dbt_project names dbt packages that are not installed: run `.venv/bin/python -m local dbt deps` once, "
+            "which downloads them."
         )
     lines = [re.sub(r"^\d\d:\d\d:\d\d +", "", line) for line in said.strip().splitlines()]
     return "\n".join(["dbt can't parse the project:", *(line for line in lines if line != "Encountered an error:")])

@@ -1,8 +1,8 @@
 """The docs as a reader needs them: nothing without a description, nothing untested, no name that only dbt can read.
 
-The rules are in `workbench/rules.py`: `make lint` and `make check` apply them too, on the manifest alone. No tool was found
-that sees unit tests as well as data tests, and needs neither a warehouse nor another version of a library that is pinned
-here.
+The rules are in `workbench/rules.py`: `make lint` and `make check` apply them too, on the manifest alone. No tool was
+found that sees unit tests as well as data tests, and needs neither a warehouse nor another version of a library that is
+pinned here.
 """
 
 import copy
