@@ -15,7 +15,7 @@ PIP := PIP_DEFAULT_TIMEOUT=$${PIP_DEFAULT_TIMEOUT:-60} $(BIN)/python -m pip inst
 REQUIREMENTS := --requirement requirements-local.txt --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks dev check compare demo test test-all soak bench conformance lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci screenshots docs
+.PHONY: help setup hooks dev check compare kpi demo test test-all soak bench conformance lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci screenshots docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,10 @@ check: $(STAMP) ## lint, build and test what was edited and what depends on it: 
 
 compare: $(STAMP) ## show the rows that differ from production's: MODEL=name [TARGET=dev] [KEY=columns]
 	@$(BIN)/python -m workbench compare $(MODEL) $(if $(TARGET),--target $(TARGET)) $(if $(KEY),--key $(KEY))
+
+kpi: $(STAMP) ## write the files of a new KPI, complete and green, to edit from there: NAME=name
+	@test -n "$(NAME)" || { echo "Name the KPI: make kpi NAME=listeners_by_country_daily" >&2; exit 1; }
+	@$(BIN)/python -m workbench kpi "$(NAME)"
 
 demo: $(STAMP) ## run the pipeline on sample data and show the KPIs; the next day's files each further time
 	@$(BIN)/python -m local demo
@@ -64,7 +68,7 @@ lint: $(STAMP) ## check Python, SQL, YAML, and that every model and column is de
 	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests dags/kpi_pipeline/sql
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/python -m local manifest
-	@$(BIN)/python -m pytest tests/dbt/test_docs.py
+	@$(BIN)/python -m workbench rules
 
 format: $(STAMP) ## format Python, and fix what ruff can fix
 	@$(BIN)/ruff check --quiet --fix-only .

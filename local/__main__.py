@@ -139,6 +139,10 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"The run failed: {result.reason} (log: {result.log})", file=sys.stderr)
         return 1
     print(f"The run succeeded in {result.seconds} s.")
+    from local.pages import save_pages
+
+    for name, file in save_pages(stack).items():
+        print(f"{name:<9} {file.as_uri()}")
     return 0
 
 

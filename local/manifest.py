@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -63,13 +64,24 @@ def refresh(env: Mapping[str, str], project: Path = DBT_PROJECT) -> bool:
             command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "--quiet", "parse"]
             command += ["--project-dir", str(project), "--profiles-dir", str(project)]
             command += ["--profile", PROFILE, "--target", TARGET, "--vars", json.dumps(VARS), "--no-static-parser"]
-            command += ["--target-path", f"{scratch}/target", "--log-path", f"{scratch}/logs"]
+            command += ["--no-use-colors", "--target-path", f"{scratch}/target", "--log-path", f"{scratch}/logs"]
             result = subprocess.run(command, env=dict(env), capture_output=True, text=True, cwd=project)
             if result.returncode != 0:
-                raise LocalError(f"dbt can't parse the project:\n{(result.stdout + result.stderr).strip()}")
+                raise LocalError(_explain(result.stdout + result.stderr))
             for name in ARTIFACTS:
                 draft = target / f".{name}"
                 shutil.copyfile(Path(scratch, "target", name), draft)
                 draft.replace(target / name)  # never half a file: Airflow may be reading it
         (target / "manifest.sha256").write_text(made_from)
         return True
+
+
+def _explain(said: str) -> str:
+    """Return what dbt says in place of parsing, without its clock; a package that is not installed in one sentence."""
+    if "installed in dbt_packages" in said:
+        return (
+            "dbt_project names dbt packages that are not installed: run `.venv/bin/python -m local dbt deps` once, "
+            "which downloads them."
+        )
+    lines = [re.sub(r"^\d\d:\d\d:\d\d +", "", line) for line in said.strip().splitlines()]
+    return "\n".join(["dbt can't parse the project:", *(line for line in lines if line != "Encountered an error:")])

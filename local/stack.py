@@ -176,6 +176,7 @@ class Stack:
             with self._locked():
                 self.redshift.stop()
                 shutil.rmtree(self.state / "redshift", ignore_errors=True)
+                shutil.rmtree(self.state / "pages", ignore_errors=True)  # they show what is no longer there
             self.up()
             buckets.empty_buckets(self.s3_client)
 

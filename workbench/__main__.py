@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         )
     check.add_argument("models", nargs="*", metavar="MODEL", help="without one, those that git sees as changed")
     compare.add_argument("model", metavar="MODEL")
+    kpi = add("kpi", _kpi, "write the files of a new KPI, to be edited from there")
+    kpi.add_argument("name", metavar="NAME")
+    add("rules", _rules, "check that every model and column is described, tested and exposed, on the manifest alone")
     compare.add_argument("--key", nargs="+", metavar="COLUMN", help="for a model without a unique_key")
     return parser
 
@@ -71,23 +74,43 @@ def _dev(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from workbench import changes, warehouse
+    from workbench.explain import described_in
     from workbench.lint import Lint
 
     known = changes.models()
-    names = changes.named(arguments.models, known)
-    if not arguments.models:
-        names, others = changes.changed(known)
-        if names and not others:
-            _progress(f"changed: {', '.join(names)}")
-        else:
-            what = f"{others[0].name} concerns every model" if others else "git sees no change"
-            _progress(f"{what}: checking everything")
-            names = []
-    lint = Lint([file for name in names or known for file in (known[name], known[name].with_suffix(".yml"))])
+    names = changes.named(arguments.models, known) or None
+    files = changes.changed()
+    if names:
+        linted = [file for name in names for file in (known[name], *described_in(name))]
+    else:
+        linted = [file for file in files if file.is_file() and file.is_relative_to(changes.PROJECT / "models")]
+        linted = linted or sorted(changes.PROJECT.joinpath("models").rglob("*"))
+    lint = Lint(list(dict.fromkeys(file for file in linted if file.suffix in (".sql", ".yml", ".yaml"))))
     target = warehouse.local if arguments.target == "local" else warehouse.team
-    from workbench.check import check
+    from workbench.check import Check
 
-    return 0 if check(target(_progress), names, lint) else 1
+    return 0 if Check(target(_progress), names, files, lint).run() else 1
+
+
+def _kpi(arguments: argparse.Namespace) -> int:
+    from workbench.skeleton import make_kpi
+
+    for line in make_kpi(arguments.name):
+        print(line)
+    print(f"\nEdit the two files (grain, columns, tests), then: make check MODEL={arguments.name}")
+    return 0
+
+
+def _rules(arguments: argparse.Namespace) -> int:
+    import json
+
+    from workbench.changes import PROJECT
+    from workbench.rules import findings
+
+    found = findings(json.loads((PROJECT / "target" / "manifest.json").read_text()))
+    for finding in found:
+        print(finding)
+    return 1 if found else 0
 
 
 def _compare(arguments: argparse.Namespace) -> int:

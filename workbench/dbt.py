@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from workbench.errors import WorkbenchError
+from workbench.errors import DbtError
+from workbench.explain import explain
 
 Event = Callable[[str, Any], None]
 
@@ -20,22 +22,60 @@ class Dbt:
         target: A target of dbt_project/profiles.yml.
         environ: The whole environment that dbt is to see; it becomes this process's own.
         on_event: Is called with each event's name and data, from dbt's threads.
+        edited: Files to look for a fault in where dbt names none.
     """
 
-    def __init__(self, target: str, environ: Mapping[str, str], on_event: Event = lambda name, data: None) -> None:
+    def __init__(
+        self,
+        target: str,
+        environ: Mapping[str, str],
+        on_event: Event = lambda name, data: None,
+        edited: Sequence[Path] = (),
+    ) -> None:
         os.environ.clear()
         os.environ.update(environ)
         self._target = ["--target", target]
         self._on_event = on_event
+        self._edited = edited
         self._shown: list[str] = []
+
+    @cached_property
+    def manifest(self) -> Any:
+        """The project as dbt reads it; the commands that follow use it and don't read it again.
+
+        Raises:
+            DbtError: It can't be read; the sentence says where and why.
+        """
+        manifest = self._invoke("parse")
+        manifest.build_parent_and_child_maps()
+        return manifest
 
     def build(self, *words: str) -> list[Any]:
         """Build and test; returns dbt's result of each node.
 
         Raises:
-            WorkbenchError: Nothing could be started: the project can't be parsed, or there is no connection.
+            DbtError: Nothing could be started: the project can't be parsed, or there is no connection.
         """
-        return list(self._invoke("build", *words).results)
+        return list(self._on_the_manifest("build", *words).results)
+
+    def run(self, *words: str) -> list[Any]:
+        """Build without tests; see :meth:`build`."""
+        return list(self._on_the_manifest("run", *words).results)
+
+    def test(self, *words: str) -> list[Any]:
+        """Test what is built; see :meth:`build`."""
+        return list(self._on_the_manifest("test", *words).results)
+
+    def call(self, macro: str, **arguments: object) -> None:
+        """Run a macro of the project for what it does.
+
+        Raises:
+            DbtError: The warehouse refused it; the message is its own.
+        """
+        results = self._on_the_manifest("run-operation", macro, "--args", json.dumps(arguments)).results
+        for result in results:
+            if result.status != "success":
+                raise DbtError(explain(str(result.message)))
 
     def show(self, *words: str, limit: int = 10) -> list[dict[str, Any]]:
         """Return what a query gives, as `dbt show` would print it.
@@ -45,22 +85,25 @@ class Dbt:
             limit: Rows at most.
 
         Raises:
-            WorkbenchError: The warehouse refused the query; the message is its own.
+            DbtError: The warehouse refused the query; the message is its own.
         """
         self._shown.clear()
-        self._invoke("show", *words, "--limit", str(limit), "--output", "json")
+        self._on_the_manifest("show", *words, "--limit", str(limit), "--output", "json")
         return json.loads(self._shown[0])
 
-    def _invoke(self, command: str, *words: str) -> Any:
+    def _on_the_manifest(self, command: str, *words: str) -> Any:
+        return self._invoke(command, *words, manifest=self.manifest)
+
+    def _invoke(self, command: str, *words: str, manifest: Any = None) -> Any:
         from dbt.cli.main import dbtRunner
 
         # The manifest is not written: nobody reads it here, and it costs as much as a small model.
         words = ("--log-level", "none", "--no-use-colors", "--no-write-json", command, *self._target, *words)
-        result = dbtRunner(callbacks=[self._note]).invoke(list(words))
-        if result.result is None and not (result.success and command == "show"):
-            raise WorkbenchError(_words(result.exception))
+        result = dbtRunner(manifest=manifest, callbacks=[self._note]).invoke(list(words))
+        if result.exception is not None:
+            raise DbtError(explain(*_said(result.exception), self._edited))
         if command == "show" and not result.success:
-            raise WorkbenchError(_words(result.exception or _first_message(result.result)))
+            raise DbtError(explain(_first_message(result.result)))
         return result.result
 
     def _note(self, event: Any) -> None:
@@ -69,12 +112,10 @@ class Dbt:
         self._on_event(event.info.name, event.data)
 
 
-def _first_message(results: Sequence[Any]) -> str:
-    return next((result.message for result in results if result.message), "dbt gave no reason")
+def _first_message(results: Any) -> str:
+    return next((result.message for result in results or () if result.message), "dbt gave no reason")
 
 
-def _words(error: object) -> str:
-    """Return what an error says, without the names of dbt's classes."""
-    with suppress(AttributeError):
-        error = error.msg  # type: ignore[union-attr]
-    return str(error).strip()
+def _said(error: BaseException) -> tuple[str, Any]:
+    """Return what an error says, and the node that it is about."""
+    return str(error), getattr(error, "node", None)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from local.__main__ import main
 from local.environment import CLIENT_VARIABLES, DBT_PROJECT, REPO
+from local.runs import RunResult
 from local.stack import Stack
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -88,6 +90,31 @@ def test_run_puts_raw_files_in_and_tells_what_it_ignores(stack: Stack, tmp_path:
         assert done.returncode == 1
         assert sentence in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_run_names_its_pages_and_a_reset_takes_the_old_ones_away(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run is played: what counts is that the files are those of this run, and none of an earlier one."""
+    stack.up()
+    old = stack.state / "pages" / "kpi_page.html"
+    old.parent.mkdir(exist_ok=True)
+    old.write_text("of an earlier run")
+    stack.reset()
+    assert not old.exists()
+
+    def run(conf: object = None) -> RunResult:
+        for key in ("kpis/index.html", "docs/index.html"):
+            stack.s3_client.put_object(Bucket="kpi-artifacts", Key=key, Body=f"the new {key}".encode())
+        return RunResult("success", "", 1.0, stack.state)
+
+    monkeypatch.setattr(stack, "run", run)
+    monkeypatch.setattr("local.__main__._stack", lambda: stack)
+    assert main(["run"]) == 0
+    printed = capsys.readouterr().out
+    assert f"KPI page  {old.as_uri()}" in printed
+    assert f"dbt docs  {old.with_name('dbt_docs.html').as_uri()}" in printed
+    assert old.read_text() == "the new kpis/index.html"
 
 
 @pytest.mark.parametrize(

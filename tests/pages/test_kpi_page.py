@@ -2,13 +2,15 @@
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import boto3
 import pytest
+import yaml
 from kpi_pipeline import kpi_page
-from kpi_pipeline.kpi_page import charts
+from kpi_pipeline.kpi_page import charts, tables_read
 from kpi_pipeline.kpi_page.changes import comparison, headlines, sentences
 from kpi_pipeline.kpi_page.figures import baseline_in_words
 from kpi_pipeline.kpi_page.formats import (
@@ -27,7 +29,7 @@ from local.environment import DBT_PROJECT
 from local.errors import LocalError
 from local.pages import make_kpi_page, save_pages
 from local.stack import Stack
-from tests.pages.conftest import LAST_DAY, NAMES, NOW
+from tests.pages.conftest import LAST_DAY, NAMES, NOW, TABLES
 from tests.pages.contents import expected_tables, read_page
 
 SINCE = NOW.replace(microsecond=0) - timedelta(days=28)
@@ -259,3 +261,89 @@ def test_charts_say_what_they_are_for():
         spec = json.loads(charts._text(f"{name}.vl.json"))
         assert spec["$schema"].endswith("/vega-lite/v6.json")
         assert "Rows: " in spec["description"]
+
+
+@pytest.fixture(scope="module")
+def changing(world):
+    """A week of every table, for tests that rename what is in it and name it back."""
+    made = world("changing")
+    built_at = datetime(2024, 6, 28, 0, 39, 12)
+    days = [LAST_DAY - timedelta(n) for n in range(7)]
+    made.fill(f"{made.marts}.listening_kpis_daily", [(day, 90, 9, 30, 1 / 3, built_at) for day in days])
+    hours = [(datetime(day.year, day.month, day.day, 7), 90, 9, 30, 1 / 3, day, built_at) for day in days]
+    made.fill(f"{made.marts}.listening_kpis_hourly", hours)
+    genre = (LAST_DAY, "pop", 90, 1.0, 9, 1000.0, 50.0, "t1", "One", 60, built_at)
+    made.fill(f"{made.marts}.genre_kpis_daily", [genre])
+    made.fill(f"{made.marts}.top_artists_per_day", [(LAST_DAY, 1, "Ann", 90, built_at)])
+    made.fill(f"{made.marts}.stream_batches", [(NOW, 1, 93, 90, 2, 1, 0)])
+    made.fill(f"{made.marts}.rejected_streams", [("u1", None, "", "missing track_id", NOW)])
+    return made
+
+
+@contextmanager
+def renamed(world, away, back):
+    world.query(f"alter table {world.marts}.{away}")
+    try:
+        yield
+    finally:
+        world.query(f"alter table {world.marts}.{back}")
+
+
+def names_of(world):
+    tables = f"select table_name, column_name from svv_columns where table_schema = '{world.marts}' order by 1, 2"
+    return [tuple(row) for row in world.query(tables)]
+
+
+def test_a_column_that_a_model_has_no_more_is_a_gap_and_is_named(changing):
+    """Whichever it is: nothing else of the page goes with it."""
+    whole = read_page(changing.html()).tables
+    for table, column in names_of(changing):
+        with renamed(changing, f"{table} rename column {column} to away", f"{table} rename column away to {column}"):
+            html = changing.html()
+        said = f"{table} has no column {column}"
+        assert (said in html) == (column in tables_read.COLUMNS[table]), said
+        assert "There is no model" not in html
+        if (table, column) == ("listening_kpis_daily", "unique_tracks"):
+            assert "what shows it is left empty" in html
+            assert read_page(html).tables == whole
+            assert "unique_listeners_headline" in html and "unique_tracks_headline" not in html
+    assert read_page(changing.html()).tables == whole
+
+
+def test_a_table_that_is_gone_takes_its_section_along_and_is_named(changing):
+    sections = {
+        "listening_kpis_daily": "days-title",
+        "listening_kpis_hourly": "hours-title",
+        "genre_kpis_daily": "genres-title",
+        "top_artists_per_day": "artists-title",
+    }
+    for table in tables_read.COLUMNS:
+        assert "There is no model" not in changing.html()
+        with renamed(changing, f"{table} rename to {table}_away", f"{table}_away rename to {table}"):
+            html = changing.html()
+        assert f"There is no model {table}: " in html
+        assert [name for name, title in sections.items() if title not in html] == (
+            list(sections) if table == "listening_kpis_daily" else [table] if table in sections else []
+        )
+
+
+def test_a_table_whose_model_is_dropped_stays_and_is_not_shown(changing, tmp_path):
+    """Its last rows would look like those of today."""
+    manifest = json.loads(changing.settings.manifest.read_text())
+    nodes = {name: node for name, node in manifest["nodes"].items() if node["name"] != "listening_kpis_hourly"}
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "manifest.json").write_text(json.dumps({"nodes": nodes}))
+    html = replace(changing, settings=replace(changing.settings, dbt_project=tmp_path)).html()
+    assert "There is no model listening_kpis_hourly: the hours are left out." in html
+    assert "hours-title" not in html
+
+
+def test_what_the_page_reads_has_the_types_of_the_contracts():
+    models = (yaml.safe_load(next((DBT_PROJECT / "models").rglob(f"{table}.yml")).read_text()) for table in TABLES)
+    contracts = {
+        model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
+        for described in models
+        for model in described["models"]
+    }
+    for table, columns in tables_read.COLUMNS.items():
+        assert columns == {name: contracts[table][name] for name in columns}

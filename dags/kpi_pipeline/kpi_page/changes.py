@@ -22,7 +22,7 @@ class Headline:
         column: The column of ``listening_kpis_daily``.
         name: What it is called.
         meaning: What it counts, in a few words.
-        value: The exact number.
+        value: The exact number; None where the table has no such column.
         text: The number as it is written.
         change: How it differs from the day that it is compared with, with a sign; empty where there is none.
     """
@@ -30,7 +30,7 @@ class Headline:
     column: str
     name: str
     meaning: str
-    value: float
+    value: float | None
     text: str
     change: str
 
@@ -95,7 +95,7 @@ def _tiles(last: Mapping[str, Any], newer: Mapping[str, Any], older: Mapping[str
         "track_diversity_index": (
             "Variety",
             f"different tracks per {_PLAYS} plays",
-            number(variety * _PLAYS, 1),
+            number(None if variety is None else variety * _PLAYS, 1),
         ),
     }
     for column, (name, meaning, text) in texts.items():
@@ -113,12 +113,15 @@ def sentences(data: PageData, shown: Headlines) -> list[str]:
     last = data.on(data.last_day)
     if last is None:
         return []
-    listened = f"{spell(last['unique_listeners'], 'person', 'people')} played {spell(last['listen_count'], 'track')}"
-    changes = {tile.column: tile.change for tile in shown.tiles}
-    if shown.compared_with is not None and changes["listen_count"]:
-        before = f"the {weekday(shown.compared_with)} before" if shown.is_a_week_before else "the day before"
-        listened += f", {_in_words(changes['listen_count'])} {before}"
-    said = [f"{listened}."]
+    said = []
+    if last["unique_listeners"] is not None and last["listen_count"] is not None:
+        people = spell(last["unique_listeners"], "person", "people")
+        listened = f"{people} played {spell(last['listen_count'], 'track')}"
+        changes = {tile.column: tile.change for tile in shown.tiles}
+        if shown.compared_with is not None and changes["listen_count"]:
+            before = f"the {weekday(shown.compared_with)} before" if shown.is_a_week_before else "the day before"
+            listened += f", {_in_words(changes['listen_count'])} {before}"
+        said.append(f"{listened}.")
     leaders = []
     if data.genres:
         first = data.genres[0]

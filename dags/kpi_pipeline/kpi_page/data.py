@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from kpi_pipeline.kpi_page.tables_read import COLUMNS, Lacking, lacking, relation
 from kpi_pipeline.settings import Settings
 from kpi_pipeline.sql import render
 
@@ -43,6 +45,7 @@ class PageData:
         runs: The newest runs, newest first.
         batches: One row: what became of the lines that landed.
         rejects: How many rows were rejected for each reason.
+        lacks: What there is not of the tables; what it leaves out has no rows here, and what else it concerns is None.
     """
 
     now: datetime
@@ -61,6 +64,7 @@ class PageData:
     runs: Sequence[Row] = field(default_factory=list)
     batches: Row = field(default_factory=dict)
     rejects: Sequence[Row] = field(default_factory=list)
+    lacks: Lacking = field(default_factory=Lacking)
 
     def on(self, day: date | None) -> Row | None:
         """Return the KPIs of a day, or None where it has no listens or is too long ago."""
@@ -85,19 +89,32 @@ def read(connection: Any, settings: Settings, now: datetime) -> PageData:
     """
     since = now.replace(microsecond=0) - timedelta(days=DAYS)
 
-    def rows(name: str, **names: object) -> list[Row]:
-        schemas = {"schema": settings.landing_schema, "marts": settings.schema}
+    def ask(name: str, **names: object) -> list[Row]:
         with connection.cursor() as cursor:
-            cursor.execute(render(f"kpi_page/{name}", **schemas, **names))
+            cursor.execute(render(f"kpi_page/{name}", **names))
             columns = [_text(column[0]) for column in cursor.description]
             return [dict(zip(columns, map(_plain, row), strict=True)) for row in cursor.fetchall()]
 
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in ask("columns", marts=settings.schema, table_names=", ".join(f"'{table}'" for table in COLUMNS)):
+        found[row["table_name"]].add(row["column_name"])
+    lacks = lacking(found, settings.manifest)
+    tables = {table: relation(settings.schema, table, lacks) for table in COLUMNS}
+
+    def rows(name: str, **names: object) -> list[Row]:
+        if lacks.leaves_out(name):
+            return []
+        return ask(name, schema=settings.landing_schema, marts=settings.schema, **tables, **names)
+
     newest = rows("newest_days", today=now.date())[0]
     last_day = newest["newest_whole_day"] or newest["newest_day"]
+    nothing = dict.fromkeys(["last_loaded_at", *COLUMNS["stream_batches"]])
+    batches = next(iter(rows("batches", since=since)), nothing)
     of_runs = {
         "runs": rows("runs", since=since, most_rows=_MOST_RUNS),
-        "batches": rows("batches", since=since)[0],
+        "batches": {**batches, **dict.fromkeys(lacks.of("stream_batches"))},
         "rejects": rows("rejects", since=since),
+        "lacks": lacks,
     }
     if last_day is None:
         return PageData(now, since, **of_runs)

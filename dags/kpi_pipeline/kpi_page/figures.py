@@ -61,7 +61,8 @@ def charts(data: PageData) -> dict[str, Markup]:
     drawn = {}
     if data.last_day is not None:
         drawn = {measure.column: _daily(data, measure) for measure in MEASURES if has_values(data, measure)}
-        drawn["hours"] = _hours(data)
+        if not data.lacks.leaves_out("hours"):
+            drawn["hours"] = _hours(data)
     if data.genres:
         drawn["genres"] = _genres(data)
     if data.artists:

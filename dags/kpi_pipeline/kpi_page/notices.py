@@ -23,11 +23,13 @@ def make_notices(data: PageData) -> list[str]:
     Args:
         data: What the page shows.
     """
-    return [*_staleness(data), *_coverage(data), *_quality(data)]
+    return [*data.lacks.sentences(), *_staleness(data), *_coverage(data), *_quality(data)]
 
 
 def _staleness(data: PageData) -> Iterator[str]:
     last = data.batches.get("last_loaded_at")
+    if data.lacks.leaves_out("batches"):
+        return
     if last is None:
         yield f"No streams have landed in the last {DAYS} days."
     elif data.now - last > _STALE:
@@ -36,6 +38,8 @@ def _staleness(data: PageData) -> Iterator[str]:
 
 
 def _coverage(data: PageData) -> Iterator[str]:
+    if data.lacks.leaves_out("days"):
+        return
     if data.last_day is None or data.newest_day is None:
         yield "There are no KPIs yet: no day has listens."
         return
@@ -44,7 +48,7 @@ def _coverage(data: PageData) -> Iterator[str]:
     elif data.newest_day > data.last_day:
         yield f"{day(data.newest_day)} is not over, and is left out."
     *before, last = [row["listen_count"] for row in data.days]
-    if len(before) >= _DAYS_TO_JUDGE and last < _THIN * median(before):
+    if last is not None and len(before) >= _DAYS_TO_JUDGE and last < _THIN * median(before):
         yield (
             f"{day(data.last_day)} looks incomplete: {number(last)} listens, where the median of the days before "
             f"is {number(median(before))}."
@@ -63,8 +67,8 @@ def _quality(data: PageData) -> Iterator[str]:
     if unknown > _MANY_UNKNOWN:
         yield f"{percent(unknown)} of the day's listens are of tracks without a genre in the catalogue."
     batches = data.batches
-    lost = batches.get("reject_count", 0) + batches.get("refused_line_count", 0)
-    lines = lost + batches.get("listen_count", 0) + batches.get("duplicate_count", 0)
+    lost = sum(batches.get(name) or 0 for name in ("reject_count", "refused_line_count"))
+    lines = lost + sum(batches.get(name) or 0 for name in ("listen_count", "duplicate_count"))
     if lines and lost / lines > _MANY_LOST:
         yield (
             f"{percent(lost / lines)} of the lines that landed in the last {DAYS} days were rejected or refused: "

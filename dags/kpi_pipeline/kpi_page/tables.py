@@ -190,10 +190,11 @@ def _top_tracks(data: PageData) -> Table:
 
 def _tracks(data: PageData) -> Iterable[Table]:
     """Make the table that is open, and the one of the genres that it has no room for."""
+    has_no_names = "most_popular_track_name" in data.lacks.of("genre_kpis_daily")
     rows = [
         [
             _name(row["track_genre"]),
-            _name(row["most_popular_track_name"]),
+            Cell(NOTHING) if has_no_names else _name(row["most_popular_track_name"]),
             _number(row["most_popular_track_listen_count"]),
         ]
         for row in data.genres

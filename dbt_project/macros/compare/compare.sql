@@ -1,8 +1,8 @@
 {#- A model in the target's schema beside the same model in another one, for `dbt show --inline`: how many rows differ,
     and in which columns; and some of them. -#}
 
-{% macro compare_counts(model_name, production_schema, key=none) %}
-    {% set relations, keys, columns = things_to_compare(model_name, production_schema, key) %}
+{% macro compare_counts(model_name, production_schema, key=none, identifier=none) %}
+    {% set relations, keys, columns = things_to_compare(model_name, production_schema, key, identifier) %}
     {{ compare_rows(relations, keys, columns) }}
 
     select
@@ -17,8 +17,8 @@
     from count_differing_columns
 {% endmacro %}
 
-{% macro compare_sample(model_name, production_schema, key=none) %}
-    {% set relations, keys, columns = things_to_compare(model_name, production_schema, key) %}
+{% macro compare_sample(model_name, production_schema, key=none, identifier=none) %}
+    {% set relations, keys, columns = things_to_compare(model_name, production_schema, key, identifier) %}
     {{ compare_rows(relations, keys, columns) }}
 
     select
@@ -33,15 +33,29 @@
     order by differing_columns desc, {{ keys | join(', ') }}
 {% endmacro %}
 
+{#- The columns that one side lacks, a row each. -#}
+{% macro compare_columns(model_name, production_schema) %}
+    {% set relations, _, _ = things_to_compare(model_name, production_schema, '-') %}
+    {% set own = adapter.get_columns_in_relation(relations.own) | map(attribute='name') | list if relations else [] %}
+    {% set theirs = adapter.get_columns_in_relation(relations.production) | map(attribute='name') | list if relations else [] %}
+    select '' as side, '' as column_name where 1 = 0
+    {% for name in own if name not in theirs %}
+        union all select 'here', '{{ name }}'
+    {% endfor %}
+    {% for name in theirs if name not in own %}
+        union all select 'production', '{{ name }}'
+    {% endfor %}
+{% endmacro %}
+
 {#- The two relations, the key, and the columns that both have; not when a row was built, which always differs. -#}
-{% macro things_to_compare(model_name, production_schema, key) %}
+{% macro things_to_compare(model_name, production_schema, key, identifier=none) %}
     {% if not execute %}{{ return(({}, [], [])) }}{% endif %}
     {% set node = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
         | selectattr('name', 'equalto', model_name) | first %}
     {% set keys = key or node.config.unique_key %}
     {% set keys = [keys] if keys is string else keys %}
-    {% set own = adapter.get_relation(target.database, target.schema, model_name) %}
-    {% set production = adapter.get_relation(target.database, production_schema, model_name) %}
+    {% set own = adapter.get_relation(target.database, target.schema, node.alias) %}
+    {% set production = adapter.get_relation(target.database, production_schema, identifier or node.alias) %}
     {% for schema, relation in ((target.schema, own), (production_schema, production)) if relation is none %}
         {{ exceptions.raise_compiler_error('there is no ' ~ schema ~ '.' ~ model_name ~ ' to compare') }}
     {% endfor %}

@@ -8,7 +8,7 @@ artists as (
         artist_rank,
         artist_name,
         listen_count
-    from {{ marts }}.top_artists_per_day
+    from {{ top_artists_per_day }}
     where listen_date between '{{ day_before }}' and '{{ last_day }}'
 
 ),

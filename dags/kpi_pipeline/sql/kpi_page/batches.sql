@@ -9,7 +9,7 @@ batches as (
         coalesce(sum(duplicate_count), 0) as duplicate_count,
         coalesce(sum(reject_count), 0) as reject_count,
         coalesce(sum(refused_line_count), 0) as refused_line_count
-    from {{ marts }}.stream_batches
+    from {{ stream_batches }}
     where loaded_at >= '{{ since }}'
 
 ),

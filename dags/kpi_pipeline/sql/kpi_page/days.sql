@@ -6,6 +6,6 @@ select
     track_diversity_index,
     total_duration_ms,
     built_at
-from {{ marts }}.listening_kpis_daily
+from {{ listening_kpis_daily }}
 where listen_date between '{{ first_day }}' and '{{ last_day }}'
 order by listen_date;

@@ -11,7 +11,7 @@ select
     genre_rank,
     total_duration_ms,
     count(*) over () as genre_count
-from {{ marts }}.genre_kpis_daily
+from {{ genre_kpis_daily }}
 where listen_date = '{{ last_day }}'
 order by listen_count desc, track_genre asc
 limit {{ most_rows }};

@@ -7,7 +7,7 @@ hours as (
         listen_date,
         listen_count,
         date_part(hour, listen_hour) as hour_of_day
-    from {{ marts }}.listening_kpis_hourly
+    from {{ listening_kpis_hourly }}
     where
         listen_hour >= '{{ first_day }}'
         and listen_hour < '{{ day_after }}'

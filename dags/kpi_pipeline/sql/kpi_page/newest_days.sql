@@ -2,4 +2,4 @@
 select
     max(listen_date) as newest_day,
     max(case when listen_date < '{{ today }}' then listen_date end) as newest_whole_day
-from {{ marts }}.listening_kpis_daily;
+from {{ listening_kpis_daily }};
