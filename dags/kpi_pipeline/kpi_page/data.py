@@ -108,7 +108,8 @@ def read(connection: Any, settings: Settings, now: datetime) -> PageData:
 
     newest = rows("newest_days", today=now.date())[0]
     last_day = newest["newest_whole_day"] or newest["newest_day"]
-    nothing = dict.fromkeys(["last_loaded_at", *COLUMNS["stream_batches"]])
+    of_catalogue = ("refused_song_line_count", "refused_user_line_count")
+    nothing = dict.fromkeys(["last_loaded_at", *COLUMNS["stream_batches"], *of_catalogue])
     batches = next(iter(rows("batches", since=since)), nothing)
     of_runs = {
         "runs": rows("runs", since=since, most_rows=_MOST_RUNS),
