@@ -26,7 +26,7 @@ from deploy.warehouse import Connection
 from local.environment import DBT_PROJECT
 from local.stack import Stack
 from tests.expected.kpis import Batch, catalogue, classify, compare, expected_kpis
-from tests.faults.in_process import Pipeline, connect
+from tests.faults.in_process import Dbt, Pipeline, connect
 from tests.faults.redshift_proxy import At, RedshiftProxy, text
 from tests.faults.world import batches_due, days_due, kpis
 from tests.pipeline.warehouse import WIDTHS
@@ -58,8 +58,10 @@ class Walk(RuleBasedStateMachine):
         super().__init__()
         self.stack.reset()
         self.proxy.calm()
-        self.pipeline = Pipeline.of(self.stack)
-        self.faulty = Pipeline.of(self.stack, REDSHIFT_PORT=str(self.proxy.port))
+        # Files of nothing but rejects are drawn too, and a run that takes them is right to fail.
+        limits = {"KPI_MAX_REJECT_SHARE": "1"}
+        self.pipeline = Pipeline.of(self.stack, **limits)
+        self.faulty = Pipeline.of(self.stack, **limits, REDSHIFT_PORT=str(self.proxy.port))
         self.pipeline.prepare()
         self.pipeline.put("users.csv", "user_id,user_country\n" + "".join(f"{user},Peru\n" for user in USERS))
         self.songs, self.files = 1, 0
@@ -235,7 +237,9 @@ def csv_of(rows: list[Any]) -> bytes:
 
 
 @pytest.fixture
-def walk(stack: Stack, redshift_proxy: RedshiftProxy) -> type[Walk]:
+def walk(stack: Stack, redshift_proxy: RedshiftProxy, monkeypatch: pytest.MonkeyPatch) -> type[Walk]:
+    # dbt reads the limit when it parses, so the walks parse for themselves.
+    monkeypatch.setattr(Dbt, "_shared", None)
     return type("Walk", (Walk,), {"stack": stack, "proxy": redshift_proxy})
 
 
