@@ -3,8 +3,8 @@
     python -m benchmarks.analyst_loop [rounds]
 
 Both rebuild the model from all of the four weeks that `make dev` brings, run its tests, and build it once more
-incrementally, turn by turn, after an edit of their own; a check lints, defers, makes days due, compares the two builds and
-shows the results besides.
+incrementally, turn by turn, after an edit of their own; a check lints, defers, makes days due, compares the two builds
+and shows the results besides.
 """
 
 from __future__ import annotations
