@@ -40,6 +40,7 @@ def losses(manifest: Mapping[str, Any], production: Mapping[str, Any]) -> Iterat
     """
     now = models(manifest)
     files = _files()
+    named = {node["name"]: node["columns"] for node in models(production).values()}
     for unique_id, before in models(production).items():
         name = before["name"]
         exposures = _exposures(production, unique_id)
@@ -48,11 +49,22 @@ def losses(manifest: Mapping[str, Any], production: Mapping[str, Any]) -> Iterat
             continue
         for column in before["columns"]:
             if column not in now[unique_id]["columns"] and now[unique_id]["columns"]:
-                yield from _loss(unique_id, f"{name}.{column}", exposures, files, [name, column])
+                others = [other for other, columns in named.items() if column in columns and other != name]
+                plain = {file: text for file, text in files.items() if _is_plain(file, text, others)}
+                yield from _loss(unique_id, f"{name}.{column}", exposures, plain, [name, column])
+
+
+def _is_plain(file: Path, text: str, others: Collection[str]) -> bool:
+    """Whether a column that a file names can't be another model's: Python may name several, a query what it reads."""
+    return file.suffix == ".sql" or not any(_names(text, other) for other in others)
+
+
+def _names(text: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
 def _loss(model: str, what: str, exposures: str, files: Mapping[Path, str], words: list[str]) -> Iterator[Loss]:
-    found = [file for file, text in files.items() if all(re.search(rf"(?<!\w){word}(?!\w)", text) for word in words)]
+    found = [file for file, text in files.items() if all(_names(text, word) for word in words)]
     if found or exposures:
         lines = [f"{place(file, words[::-1])}  reads {what}" for file in found]
         yield Loss(model, f"{what} is gone, which production has{exposures}", lines)

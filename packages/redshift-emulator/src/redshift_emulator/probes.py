@@ -1111,6 +1111,7 @@ TABLE: dict[tuple[str, str], list[tuple[str | tuple[str, ...], Any]]] = {
     ],
     ("midnight", "r_Datetime_types.html"): [
         ("select '24:00:00'::time, cast('24:00' as time), time '24:00:00', '23:59:59'::time", [(at("00:00:00"), at("00:00:00"), at("00:00:00"), at("23:59:59"))]),
+        (("create table zones (z timetz)", "insert into zones values ('22:44:54.18 PDT'), ('24:00:00 CST')", "select z::varchar from zones order by z"), [("05:44:54.18+00",), ("06:00:00+00",)]),
         (("create table midnights (t time, z timetz)", "insert into midnights values ('24:00:00', '24:00:00+00'), (null, '01:00:00+00')", "select t, z from midnights order by 2"), [(at("00:00:00"), at("00:00:00+00:00")), (None, at("01:00:00+00:00"))]),
         (("alter table midnights add column u time", "update midnights set u = '24:00:00'", "select distinct u from midnights"), at("00:00:00")),
     ],

@@ -52,7 +52,7 @@ create function pg_redshift.no_text(bool) returns text stable parallel safe
   return pg_redshift.fail('42846', 'cannot cast type boolean to character varying');
 update pg_cast set castfunc = 'pg_redshift.no_text'::regproc where castsource = 16 and casttarget in (25, 1042, 1043);
 
--- 24:00:00 is midnight, in a cast and in a column (the trigger of the tables that have one)
+-- 24:00:00 is midnight, in a cast and in a column (the trigger), where a time with a zone is UTC's (r_Datetime_types.html)
 create function pg_redshift.time_of_day(value time) returns time immutable strict parallel safe
   return case value when time '24:00:00' then time '00:00:00' else value end;
 create function pg_redshift.time_of_day(value timetz) returns timetz immutable strict parallel safe
@@ -62,8 +62,12 @@ declare
   item record;
   given jsonb := to_jsonb(new);
 begin
-  for item in select * from jsonb_each_text(given) where value like '24:00:00%' and key = any (tg_argv) loop
-    given := jsonb_set(given, array[item.key], to_jsonb('00' || substr(item.value, 3)));
+  for item in select * from jsonb_each_text(given) where value ~ '^24:|[+-]' and key = any (tg_argv) loop
+    if item.value ~ '[+-]' then
+      given := jsonb_set(given, array[item.key], to_jsonb(timezone('UTC', pg_redshift.time_of_day(item.value::timetz))));
+    else
+      given := jsonb_set(given, array[item.key], to_jsonb('00' || substr(item.value, 3)));
+    end if;
   end loop;
   return jsonb_populate_record(new, given);
 end $$;
