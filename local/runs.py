@@ -77,30 +77,34 @@ def follow(events: Iterator[dict], log: Path, progress: Callable[[str], None], s
         if event["event"] == "log" and event.get("level") == "ERROR":
             held.append(event["text"])  # most often what the task's end says too
             continue
-        if event["event"] in ("failed", "retry"):
-            for text in _not_said(held, event["error"]):
+        if event["event"] == "failed":
+            failures[event["task"]] = event["error"]
+        if event["event"] in ("failed", "retry", "end"):
+            for text in _news(held, failures, event.get("error", "")):
                 progress(text)
             held.clear()
         if line := _line(event):
             progress(line)
-        if event["event"] == "failed":
-            failures[event["task"]] = event["error"]
         if event["event"] == "end":
             state, reason = event["state"], event["reason"]
-    for text in held:
-        task, said, why = text.partition(" failed: ")
-        if said and task in failures:
-            failures[task] = why  # with the rows and days that a failed test has found
-        else:
-            progress(text)
+    for text in _news(held, failures, ""):
+        progress(text)
     failure = "; ".join(f"{task} failed: {why.rstrip('.')}" for task, why in failures.items())
     reason = "" if state == "success" else failure or reason or f"Airflow ended early{_last_words(log)}"
     return RunResult(state, reason, round(time.monotonic() - started, 1), log)
 
 
-def _not_said(lines: list[str], error: str) -> list[str]:
-    """Return the lines that say something that the error does not."""
-    return [line for line in lines if line not in error and error not in line]
+def _news(lines: list[str], failures: dict[str, str], error: str) -> Iterator[str]:
+    """Yield the lines that say something which no failure says.
+
+    A task's own line has more than its error: the rows and days that a failed test has found. It becomes the failure.
+    """
+    for line in lines:
+        task, said, why = line.partition(" failed: ")
+        if said and task in failures:
+            failures[task] = why
+        elif not error or (line not in error and error not in line):
+            yield line
 
 
 def _events(process: subprocess.Popen[bytes], log: Path) -> Iterator[dict]:

@@ -73,6 +73,23 @@ def test_queries(world: tuple[Pipeline, World], sql: str) -> None:
     assert bool(rows) is not looks_for_trouble, sql
 
 
+def test_days_are_due_until_every_model_of_the_project_has_built_them(world: tuple[Pipeline, World]) -> None:
+    """Also a model that never built any day, as one whose first build failed; and none that the project has no more."""
+    pipeline, _ = world
+    (due,) = (sql for sql in QUERIES if "int_days_not_built" in sql)
+    assert execute(pipeline, due) == []
+    days = [day for (day,) in pipeline.query("select distinct listen_date from analytics.day_versions order by 1")]
+    kept = pipeline.query("select * from analytics.day_builds where model_name = 'top_artists_per_hour'")
+    pipeline.query("delete from analytics.day_builds where model_name = 'top_artists_per_hour'")
+    pipeline.query("insert into analytics.day_builds values ('gone', '2024-06-24', 1, sysdate, 'long ago')")
+    try:
+        assert execute(pipeline, due) == [(day, "top_artists_per_hour") for day in days]
+    finally:
+        pipeline.query("delete from analytics.day_builds where model_name = 'gone'")
+        for row in kept:
+            pipeline.query("insert into analytics.day_builds values (%s, %s, %s, %s, %s)", *row)
+
+
 def test_queries_find_what_is_wrong(world: tuple[Pipeline, World]) -> None:
     pipeline, _ = world
     batch = "(select min(loaded_at) from landing.streams)"
@@ -96,23 +113,6 @@ def test_queries_find_what_is_wrong(world: tuple[Pipeline, World]) -> None:
     finally:
         for _ in range(count):
             pipeline.query("insert into landing.streams values (%s, %s, %s, %s)", *lost)
-
-
-def test_days_are_due_until_every_model_of_the_project_has_built_them(world: tuple[Pipeline, World]) -> None:
-    """Also a model that never built any day, as one whose first build failed; and none that the project has no more."""
-    pipeline, _ = world
-    (due,) = (sql for sql in QUERIES if "int_days_not_built" in sql)
-    assert execute(pipeline, due) == []
-    days = [day for (day,) in pipeline.query("select distinct listen_date from analytics.day_versions order by 1")]
-    kept = pipeline.query("select * from analytics.day_builds where model_name = 'top_artists_per_hour'")
-    pipeline.query("delete from analytics.day_builds where model_name = 'top_artists_per_hour'")
-    pipeline.query("insert into analytics.day_builds values ('gone', '2024-06-24', 1, sysdate, 'long ago')")
-    try:
-        assert execute(pipeline, due) == [(day, "top_artists_per_hour") for day in days]
-    finally:
-        pipeline.query("delete from analytics.day_builds where model_name = 'gone'")
-        for row in kept:
-            pipeline.query("insert into analytics.day_builds values (%s, %s, %s, %s, %s)", *row)
 
 
 def test_conf_blocks_are_params_of_the_dag(world: tuple[Pipeline, World]) -> None:

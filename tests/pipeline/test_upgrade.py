@@ -30,7 +30,7 @@ ADDED_MODELS = ("top_tracks_per_genre_daily", "top_artists_per_hour")
 
 
 def failures(done: Any) -> list[str]:
-    return [result.message for result in done.result if result.status not in ("success", "pass", "warn")]
+    return [result.message for result in done.result.results if result.status not in ("success", "pass", "warn")]
 
 
 def test_columns_and_models_are_added_where_the_tables_are(fresh_stack: Stack) -> None:
