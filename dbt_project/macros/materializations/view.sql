@@ -18,12 +18,14 @@
     ) | length > 0) }}
 {% endmacro %}
 
-{#- After the view is committed: one that is not recorded is only built once more. -#}
+{#- After the view is committed: one that is not recorded is only built once more. The connection commits nothing by
+    itself. -#}
 {% macro record_definition(checksum) %}
-    {% do run_query(
-        'delete from ' ~ view_definitions() ~ " where model_name = '" ~ model.name ~ "';"
-        ~ 'insert into ' ~ view_definitions() ~ " (model_name, checksum) values ('" ~ model.name ~ "', '" ~ checksum ~ "')"
-    ) %}
+    {% call statement('record_definition', auto_begin=true) %}
+        delete from {{ view_definitions() }} where model_name = '{{ model.name }}';
+        insert into {{ view_definitions() }} (model_name, checksum) values ('{{ model.name }}', '{{ checksum }}')
+    {% endcall %}
+    {% do adapter.commit() %}
 {% endmacro %}
 
 {% macro view_definitions() %}
