@@ -41,7 +41,7 @@ class Suite:
         databases: Databases that are made first.
         environment: Variables, with {host}, {port}, {user}, {password}, {database} and {certificate} filled in.
         files: Files to write into the checkout, by their path, filled in likewise.
-        log_in: The tests that are about the log-in alone and send no statement.
+        sends_nothing: The tests that show something without a statement of their own: log-ins, what fixtures have run.
         groups: The tests that do not pass.
     """
 
@@ -58,7 +58,7 @@ class Suite:
     databases: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
-    log_in: str = "$^"
+    sends_nothing: str = "$^"
     groups: list[Group] = field(default_factory=list)
 
 
@@ -85,7 +85,7 @@ class Outcome:
     """What became of a suite's tests.
 
     Attributes:
-        passed: How many sent statements, or logged in, and were content.
+        passed: How many were content, with statements of their own or without need of one.
         vacuous: Those that passed without a statement.
         skipped: How many the suite itself left out.
         out_of_scope: Those that do not pass, by the reason why they need not.
@@ -116,12 +116,12 @@ def last_of_each(lines: list[str]) -> dict[str, dict[str, Any]]:
 def judge(suite: Suite, lines: list[str]) -> Outcome:
     """Return what became of a suite's tests by the lines of the log."""
     outcome = Outcome()
-    log_in = re.compile(suite.log_in)
+    sends_nothing = re.compile(suite.sends_nothing)
     for test, entry in last_of_each(lines).items():
         if entry["outcome"] == "skipped":
             outcome.skipped += 1
         elif entry["outcome"] == "passed":
-            if entry["statements"] or log_in.search(test):
+            if entry["statements"] or sends_nothing.search(test):
                 outcome.passed += 1
             else:
                 outcome.vacuous.append(test)

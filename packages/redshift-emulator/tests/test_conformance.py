@@ -20,14 +20,14 @@ def entry(test: str, outcome: str, statements: int = 1, message: str = "") -> st
 
 
 def suite(*groups: Group) -> Suite:
-    return Suite("others", "repository", "c0ffee", ["tests"], log_in="test_login", groups=list(groups))
+    return Suite("others", "repository", "c0ffee", ["tests"], sends_nothing="test_login", groups=list(groups))
 
 
 def group(reason: str, tests: str = "", message: str = "", in_scope: bool = False) -> Group:
     return Group(reason, re.compile(tests), re.compile(message), in_scope)
 
 
-def test_a_test_that_sends_nothing_is_vacuous_unless_it_is_about_the_log_in() -> None:
+def test_a_test_that_sends_nothing_is_vacuous_unless_it_is_about_the_sends_nothing() -> None:
     lines = [entry("a", "passed"), entry("b", "passed", 0), entry("test_login", "passed", 0), entry("c", "skipped")]
     outcome = judge(suite(), lines)
     assert (outcome.passed, outcome.vacuous, outcome.skipped) == (2, ["b"], 1)
