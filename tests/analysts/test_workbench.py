@@ -142,7 +142,7 @@ def test_sql_that_fails_ends_in_the_warehouses_sentence_with_file_and_line_and_s
     assert done.returncode == 2, done.stdout + done.stderr
     assert "changed: genre_kpis_daily" in done.stderr
     assert f'failed  {GENRES}:20\n        column "popularty" does not exist' in done.stdout
-    assert "skipped genre_kpis_daily" in done.stdout
+    assert done.stdout.count("popularty") == 1, "the unit tests of a model that can't be built say nothing of their own"
     assert re.search(rf"style +{re.escape(str(GENRES))}:\d+:5 +CP01", done.stdout)
     assert f"sqlfluff fix {GENRES}" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
