@@ -15,6 +15,16 @@ days_not_built as (
 
     select * from {{ ref('int_days_not_built') }}
 
+),
+
+copy_days as (
+
+    select
+        model_name,
+        listen_date,
+        version
+    from days_not_built
+
 )
 
-select * from days_not_built
+select * from copy_days

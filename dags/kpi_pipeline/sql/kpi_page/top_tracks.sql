@@ -1,5 +1,5 @@
--- The day's ten tracks, whatever their genre. Ties go as for a genre's most popular track: to the higher popularity, then
--- to the smaller track_id.
+-- The day's ten tracks, whatever their genre. Ties go as for a genre's most popular track: to the higher popularity,
+-- then to the smaller track_id.
 with
 
 count_listens as (
