@@ -16,6 +16,9 @@ def test_defaults():
     assert settings.dbt_target == "prod"
     assert settings.listing_window_days == 0
     assert settings.max_reject_share == 0.05
+    assert (settings.max_bytes_per_load, settings.max_files_per_load) == (10 * 2**30, 10_000)
+    assert (settings.max_days_per_run, settings.newest_first) == (92, False)
+    assert settings.quarantine_prefix == ""
 
 
 @pytest.mark.parametrize("given", ["drop", "/drop", "drop/", "/drop/"])
@@ -44,6 +47,11 @@ def test_no_schedule(given):
         ("KPI_MAX_REJECT_SHARE", "5"),
         ("KPI_MAX_REJECT_SHARE", "5%"),
         ("KPI_MAX_REJECT_SHARE", "-0.1"),
+        ("KPI_MAX_BYTES_PER_LOAD", "10 GB"),
+        ("KPI_MAX_FILES_PER_LOAD", "-1"),
+        ("KPI_MAX_DAYS_PER_RUN", "all"),
+        ("KPI_MAX_DAYS_PER_RUN", "9999999"),
+        ("KPI_NEWEST_FIRST", "newest"),
         ("KPI_COPY_IAM_ROLE", "arn:aws:iam::123:role/x"),
         ("KPI_COPY_IAM_ROLE", "default' format csv; drop table landing.streams; --"),
         ("KPI_LANDING_SCHEMA", 'landing"; drop'),
@@ -78,6 +86,10 @@ def test_a_malformed_setting_is_named_with_its_value_and_what_is_expected(name, 
         ("KPI_LISTING_WINDOW_DAYS", "3660", 3660),
         ("KPI_MAX_REJECT_SHARE", "1", 1.0),
         ("KPI_MAX_REJECT_SHARE", "0.2", 0.2),
+        ("KPI_MAX_BYTES_PER_LOAD", "0", 0),
+        ("KPI_MAX_FILES_PER_LOAD", "1", 1),
+        ("KPI_MAX_DAYS_PER_RUN", "0", 0),
+        ("KPI_NEWEST_FIRST", "true", True),
     ],
 )
 def test_what_is_within_its_bounds_is_taken(name, value, expected):
