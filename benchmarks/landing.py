@@ -29,7 +29,7 @@ OBJECTS = 100_000
 ROWS = 2_000_000
 RUNS = 3
 BODY = b"user_id,track_id,listen_time\nu1,t1,2024-06-24 10:00:00\n"
-LEDGER = "table_name,key,etag,size_bytes,line_count,landed_count,refused_line_count,copy_id,run_id"
+LEDGER = "table_name,key,etag,size_bytes,line_count,landed_count,refused_line_count,copy_id,run_id,batch_number"
 LEDGER_FILE = "s3://kpi-artifacts/ledger.csv"
 
 
@@ -66,7 +66,7 @@ def fill_ledger(stack: Stack) -> None:
     from kpi_pipeline.sql import render
 
     etag = hashlib.md5(BODY).hexdigest()
-    lines = "".join(f"streams,{key_of(number)},{etag},{len(BODY)},1,1,0,{number},bench\n" for number in range(OBJECTS))
+    lines = "".join(f"streams,{key_of(number)},{etag},{len(BODY)},1,1,0,{number},bench,{number}\n" for number in range(OBJECTS))
     stack.s3_client.put_object(Bucket="kpi-artifacts", Key="ledger.csv", Body=lines.encode())
     with closing(stack.connect()) as connection, connection.cursor() as cursor:
         for statement in sqlparse.split(
