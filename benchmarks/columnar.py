@@ -146,7 +146,7 @@ def compiled_models() -> list[tuple[str, str, str]]:
         # The plan whose batches stand in the SQL as literals
         pipeline.query(
             "create table analytics.int_batches_due as select cast('fct_listens' as varchar(128)) as model_name,"
-            f" cast('{LOADED_AT}' as timestamp) as loaded_at"
+            f" cast('{LOADED_AT}' as timestamp) as loaded_at, cast(1 as bigint) as batch_number, true as is_taken"
         )
         result = pipeline.dbt(
             *("compile", "--full-refresh", "--select", *(f"+{name}" for name in KPIS)),

@@ -66,7 +66,8 @@ def fill_ledger(stack: Stack) -> None:
     from kpi_pipeline.sql import render
 
     etag = hashlib.md5(BODY).hexdigest()
-    lines = "".join(f"streams,{key_of(number)},{etag},{len(BODY)},1,1,0,{number},bench,{number}\n" for number in range(OBJECTS))
+    rows = (f"streams,{key_of(number)},{etag},{len(BODY)},1,1,0,{number},bench,{number}\n" for number in range(OBJECTS))
+    lines = "".join(rows)
     stack.s3_client.put_object(Bucket="kpi-artifacts", Key="ledger.csv", Body=lines.encode())
     with closing(stack.connect()) as connection, connection.cursor() as cursor:
         for statement in sqlparse.split(
