@@ -27,7 +27,7 @@ def group(reason: str, tests: str = "", message: str = "", in_scope: bool = Fals
     return Group(reason, re.compile(tests), re.compile(message), in_scope)
 
 
-def test_a_test_that_sends_nothing_is_vacuous_unless_it_is_about_the_sends_nothing() -> None:
+def test_a_test_that_sends_nothing_is_vacuous_unless_it_is_about_the_log_in() -> None:
     lines = [entry("a", "passed"), entry("b", "passed", 0), entry("test_login", "passed", 0), entry("c", "skipped")]
     outcome = judge(suite(), lines)
     assert (outcome.passed, outcome.vacuous, outcome.skipped) == (2, ["b"], 1)
