@@ -75,7 +75,8 @@ class Dbt:
         results = self._on_the_manifest("run-operation", macro, "--args", json.dumps(arguments)).results
         for result in results:
             if result.status != "success":
-                raise DbtError(explain(str(result.message)))
+                said = str(result.message) if result.message else f"The macro {macro} failed: see dbt's log."
+                raise DbtError(explain(said))
 
     def show(self, *words: str, limit: int = 10) -> list[dict[str, Any]]:
         """Return what a query gives, as `dbt show` would print it.

@@ -20,7 +20,10 @@
         {% do run_query('drop table if exists ' ~ whole_of(name)) %}
     {% endfor %}
     {% for name in plans %}
-        {% do run_query('drop table if exists ' ~ whole_of(name).incorporate(path={'identifier': name})) %}
+        {% set plan = load_relation(whole_of(name).incorporate(path={'identifier': name})) %}
+        {% if plan is not none %}
+            {% do adapter.drop_relation(plan) %}
+        {% endif %}
     {% endfor %}
 {% endmacro %}
 
