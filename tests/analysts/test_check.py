@@ -52,7 +52,7 @@ def test_a_failed_unit_test_is_readable_and_its_model_is_built_all_the_same(buil
     assert re.search(r"2024-06-25 +pop +unique_listeners +2 +4\b", done.stdout), done.stdout
     assert "Decimal" not in done.stdout and "..." not in done.stdout
     assert done.stdout.index("failed") < done.stdout.index("built   genre_kpis_daily")
-    assert "16 of 17 tests pass" in done.stdout
+    assert "20 of 21 tests pass" in done.stdout
     compared = built.run("make compare MODEL=genre_kpis_daily")
     assert compared.returncode == 2
     assert re.search(r"unique_listeners +\d+", compared.stdout)
@@ -162,7 +162,7 @@ def test_a_yml_of_dbts_usual_name_is_checked(built: Checkout, edit: Callable) ->
     done = built.run(CHECK)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "17 of 17 tests pass, style clean" in done.stdout
+    assert "21 of 21 tests pass, style clean" in done.stdout
     assert "_kpis__models.yml describes genre_kpis_daily: here each model has a .yml of its own name" in done.stdout
 
 
@@ -190,7 +190,7 @@ def test_a_model_that_a_run_builds_otherwise_than_a_full_refresh_is_found_out(bu
     )
     assert re.search(r"listen_date +track_genre +column +once more +whole", done.stdout)
     assert done.stdout.index("failed") < done.stdout.index("built")
-    assert "17 of 17 tests pass" in done.stdout
+    assert "21 of 21 tests pass" in done.stdout
     made = {name for (name,) in query(built.stack, "select table_name from svv_tables where table_schema = 'dev'")[1]}
     assert made.isdisjoint({"genre_kpis_daily__whole", "int_days_due"})
     rows = "select (select count(*) from dev.genre_kpis_daily) - (select count(*) from analytics.genre_kpis_daily)"
