@@ -202,6 +202,7 @@ def run(dag_id: str, conf: Any) -> bool:
     from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.sdk import timezone
     from airflow.sdk.listener import get_listener_manager
+    from dbt_common.events.functions import reset_metadata_vars
     from preload import preload  # of plugins/, where Airflow imports from
 
     manager = DagBundlesManager()
@@ -231,6 +232,8 @@ def run(dag_id: str, conf: Any) -> bool:
     dag_run = dag.test(logical_date=timezone.utcnow(), run_conf=conf)
     while str(dag_run.state) == "success" and (asked := _run_that_was_asked_for(dag_id)):
         tell("step", text=f"going on with {asked.run_id}")
+        # dbt reads a process's variables once, and would record this run's work as the last one's.
+        reset_metadata_vars()
         # The scheduler would run what a task has triggered; `dags test` only makes runs of its own, by their date.
         with patch.object(type(dag_run), "generate_run_id", lambda asked=asked, **_: asked.run_id):
             dag_run = dag.test(logical_date=asked.logical_date)
