@@ -76,12 +76,12 @@ def explain(message: str, node: Any = None, candidates: Iterable[Path] = ()) -> 
 
 
 def _jinja(text: str, found: re.Match[str], own: Path | None) -> Problem:
-    """Explain a syntax error of Jinja: without a node dbt tells the line, and not the file, of a macro."""
+    """Explain a syntax error of Jinja: of a macro dbt tells no file, and the line within its own block."""
     number, quoted = int(found[1]), text[found.end() :].strip()
     if own is None:
         files = [*PROJECT.joinpath("macros").rglob("*.sql"), *PROJECT.joinpath("tests").rglob("*.sql")]
-        at_line = ((file, file.read_text().splitlines()[number - 1 : number]) for file in sorted(files))
-        own = next((file for file, lines in at_line if quoted in map(str.strip, lines)), None)
+        lines = ((file, n, line) for file in sorted(files) for n, line in enumerate(file.read_text().splitlines(), 1))
+        own, number = next(((file, n) for file, n, line in lines if line.strip() == quoted), (None, number))
     sentence = " ".join(text[: found.start()].split())
     where = f"{_relative(own)}:{number}" if own else ""
     return Problem(where, f"The Jinja can't be read: {sentence}", [quoted], is_of_jinja=True)
@@ -191,7 +191,8 @@ def _contract(found: re.Match[str], node: Any, own: Path | None, files: Sequence
         else:
             said.append(f"{name} is {in_sql} in the SQL and {in_yml} in the .yml")
     yml = _yml_of(getattr(node, "unique_id", "")) or _patched(node)
-    where_it_is = place(yml or own, [name for name, *_ in rows[2:]])
+    # A name that only the .yml has stands there once; the others may stand in its unit tests too.
+    where_it_is = place(yml or own, [name for name, *_ in sorted(rows[2:], key=lambda row: bool(row[1]))])
     where = f" and {_relative(own)}" if own and yml else ""
     return Problem(where_it_is, f"The contract{where} differ: {'; '.join(said)}.")
 

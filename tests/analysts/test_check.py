@@ -77,7 +77,7 @@ SLIPS: dict[str, tuple[list[Edit], str, str]] = {
     ),
     "a block that is not closed": (
         [(GENRES, PEOPLE, "{% if true %}" + PEOPLE)],
-        f"{GENRES}:66",
+        f"{GENRES}:65",
         "The Jinja can't be read: Unexpected end of template",
     ),
     "a model that is none": (
@@ -97,7 +97,7 @@ SLIPS: dict[str, tuple[list[Edit], str, str]] = {
     ),
     "a column that the contract lacks": (
         [(GENRES_YML, "- name: popularity_index\n", "- name: popularity_indx\n")],
-        f"{GENRES_YML}:130",
+        f"{GENRES_YML}:56",
         "popularity_index (FLOAT) is in the SQL only; popularity_indx (FLOAT) is in the .yml only",
     ),
     "a column without a type": (
@@ -106,13 +106,13 @@ SLIPS: dict[str, tuple[list[Edit], str, str]] = {
         "The contract is not complete: listen_count has no data_type",
     ),
     "no YAML": (
-        [(GENRES_YML, "description: The genre;", "description: The: genre;")],
-        f"{GENRES_YML}:18",
+        [(GENRES_YML, "description: The genre's listens", "description: The: genre's listens")],
+        f"{GENRES_YML}:31",
         "This is not valid YAML: mapping values are not allowed",
     ),
     "a doc block that is none": (
         [(GENRES_YML, 'doc("listen_date")', 'doc("listen_day")')],
-        f"{GENRES_YML}:14",
+        f"{GENRES_YML}:13",
         "There is no doc block 'listen_day'",
     ),
     "a column that its unit test invents": (
