@@ -141,7 +141,7 @@ def test_sql_that_fails_ends_in_the_warehouses_sentence_with_file_and_line_and_s
     checkout.restore()
     assert done.returncode == 2, done.stdout + done.stderr
     assert "changed: genre_kpis_daily" in done.stderr
-    assert f'failed  {GENRES}:20\n        column "popularty" does not exist' in done.stdout
+    assert f'failed  {GENRES}:21\n        column "popularty" does not exist' in done.stdout
     assert done.stdout.count("popularty") == 1, "the unit tests of a model that can't be built say nothing of their own"
     assert re.search(rf"style +{re.escape(str(GENRES))}:\d+:5 +CP01", done.stdout)
     assert f"sqlfluff fix {GENRES}" in done.stdout
@@ -161,9 +161,8 @@ def test_compare_finds_each_kind_of_difference(checkout: Checkout, guided: dict[
         ][number]
         query(checkout.stack, change)
     copied = "listen_date, 'of our own', listen_count, listen_share, unique_listeners, average_duration_ms,"
-    copied += (
-        " popularity_index, most_popular_track_id, most_popular_track_name, most_popular_track_listen_count, built_at"
-    )
+    copied += " popularity_index, most_popular_track_id, most_popular_track_name, most_popular_track_listen_count,"
+    copied += " genre_rank, total_duration_ms, built_at"
     query(checkout.stack, f"insert into dev.genre_kpis_daily select {copied} from dev.genre_kpis_daily limit 1")
 
     done = checkout.run("make compare MODEL=genre_kpis_daily")
