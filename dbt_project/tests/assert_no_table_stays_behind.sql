@@ -1,6 +1,7 @@
 -- A table or view in the schema of the models that no model makes: a model that is dropped leaves its table behind,
--- which nobody builds any more and which still looks like data. Drop the table, or move it to another schema.
-{{ config(tags=['audit']) }}
+-- which nobody builds any more and which still looks like data. Drop the table, or move it to another schema. A warning:
+-- the KPIs are right, and people may have made the table.
+{{ config(severity='warn', tags=['audit']) }}
 
 {% set known = ['view_definitions'] -%}
 {% for node in graph.nodes.values() if node.resource_type in ('model', 'seed', 'snapshot') -%}

@@ -17,6 +17,7 @@ FILES = (
     ".gitignore .pre-commit-config.yaml .sqlfluff .yamllint Makefile constraints.txt pyproject.toml requirements.txt "
     "requirements-local.txt"
 ).split()
+EMULATOR = "packages/redshift-emulator/pyproject.toml"
 DAYS = 3
 
 
@@ -59,6 +60,9 @@ def copy_checkout(path: Path, stack: Stack) -> Checkout:
     for name in FILES:
         shutil.copy2(REPO / name, path / name)
     (path / ".venv").symlink_to(REPO / ".venv")
+    # Older than any installation: make would install the copy's emulator into the environment that both share.
+    for name in ("requirements.txt", "requirements-local.txt", "constraints.txt", EMULATOR):
+        os.utime(path / name, (0, 0))
     return Checkout(path, stack)
 
 

@@ -20,14 +20,15 @@
 
 {#- What a model reads. A table that is made anew gets everything but what the plan leaves to the next run. -#}
 {% macro is_planned(column, plan, expression, type) -%}
-    {%- set taken, left = planned(plan, expression, model.name), planned(plan, expression, model.name, taken=false) -%}
     {%- if is_incremental() -%}
-        {{ in_list(column, taken, type) }}
-    {%- elif left -%}
-        not ({{ in_list(column, left, type) }})
-    {%- else -%}
-        true
+        {{ return(in_list(column, planned(plan, expression, model.name), type)) }}
     {%- endif -%}
+    {{ is_not_left_to_the_next_run(column, plan, expression, type, model.name) }}
+{%- endmacro %}
+
+{% macro is_not_left_to_the_next_run(column, plan, expression, type, model_name) -%}
+    {%- set left = planned(plan, expression, model_name, taken=false) -%}
+    {{- 'not (' ~ in_list(column, left, type) ~ ')' if left else 'true' -}}
 {%- endmacro %}
 
 {#- A run takes a portion of what is due, and asks for the next run where something is left. The limits are those of the

@@ -24,24 +24,27 @@
     {%- else -%}
         {{ return('true') }}
     {%- endif -%}
-    {%- set left = planned(_bookkeeping(plan), text, model_name, taken=false) -%}
+    {%- set plan = _bookkeeping(plan) -%}
     {%- if var('test_scope') == 'everything' -%}
-        {{ return('not (' ~ in_list(column, left, type) ~ ')' if left else 'true') }}
+        {{ return(is_not_left_to_the_next_run(column, plan, text, type, model_name)) }}
     {%- endif -%}
-    {{ return(in_list(column, _built(table, text, recorded_at, model_name) | reject('in', left) | list, type)) }}
+    {{ return(in_list(column, _built(table, column, text, recorded_at, plan, model_name), type)) }}
 {% endmacro %}
 
 {% macro _bookkeeping(name) %}
     {{ return(api.Relation.create(database=target.database, schema=target.schema, identifier=name)) }}
 {% endmacro %}
 
-{% macro _built(table, expression, recorded_at, model_name) %}
+{% macro _built(table, column, expression, recorded_at, plan, model_name) %}
     {% if not execute %}{{ return([]) }}{% endif %}
     {% set rows = run_query(
         'select distinct ' ~ expression ~ ' from ' ~ _bookkeeping(table)
         ~ " where model_name = '" ~ model_name ~ "' and " ~ recorded_at ~ " >= coalesce("
         ~ '(select max(started_at) from ' ~ env_var('KPI_LANDING_SCHEMA', 'landing') ~ '.pipeline_runs)'
-        ~ ", timestamp '0001-01-01') order by 1"
+        ~ ", timestamp '0001-01-01')"
+        ~ (' and ' ~ column ~ ' not in (select ' ~ column ~ ' from ' ~ plan ~ " where model_name = '" ~ model_name
+            ~ "' and not is_taken)" if load_relation(plan) is not none)
+        ~ ' order by 1'
     ) %}
     {{ return(rows.columns[0].values() | list) }}
 {% endmacro %}

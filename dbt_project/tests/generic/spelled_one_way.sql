@@ -12,7 +12,8 @@
         from {{ model }}
         where
             {{ column_name }} is not null
-            {{ "and false" if var('test_scope') != 'everything' }}
+            -- No constant: Redshift would answer on its leader, which has no LISTAGG.
+            {{ "and len(" ~ column_name ~ ") < 0" if var('test_scope') != 'everything' }}
 
     ),
 
