@@ -1,6 +1,6 @@
 -- A table or view in the schema of the models that no model makes: a model that is dropped leaves its table behind,
--- which nobody builds any more and which still looks like data. Drop the table, or move it to another schema. A warning:
--- the KPIs are right, and people may have made the table.
+-- which nobody builds any more and which still looks like data. Drop the table, or move it to another schema. It is a
+-- warning, since the KPIs are right, and people may have made the table.
 {{ config(severity='warn', tags=['audit']) }}
 
 {% set known = ['view_definitions'] -%}
