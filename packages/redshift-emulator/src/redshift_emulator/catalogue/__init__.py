@@ -6,7 +6,10 @@ from pathlib import Path
 
 from ..names import read_list
 
-SCRIPTS = ("functions.sql", "aggregates.sql", "varbyte.sql", "materialized.sql", "catalogue.sql", "show.sql")
+SCRIPTS = (
+    *("functions.sql", "aggregates.sql", "varbyte.sql", "materialized.sql"),
+    *("attributes.sql", "keys.sql", "late_binding.sql", "catalogue.sql", "show.sql"),
+)
 HERE = Path(__file__).parent
 
 
