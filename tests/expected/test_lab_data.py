@@ -32,42 +32,53 @@ select cast(heard_at as date) as day, date_trunc('hour', heard_at) as hour, play
 from plays left join songs on songs.track_id = plays.track_id;
 """
 ACTIVITY = """
-select {grain}, count(*), count(distinct user_id), count(distinct track_id), count(distinct track_id) / count(*)
+select {grain}, count(*), count(distinct user_id), count(distinct track_id), count(distinct track_id) / count(*),
+       sum(duration)
 from heard group by all order by 1
+"""
+TRACKS = """
+tracks as (
+    select day, genre, track_id, any_value(track_name) as track_name, count(*) as plays,
+           row_number() over (
+               partition by day, genre
+               order by count(*) desc, coalesce(any_value(popularity), -1) desc, track_id
+           ) as place
+    from heard group by day, genre, track_id
+)
+"""
+ARTISTS = """
+with named as (
+    select {grain} as grain, unnest(
+        list_distinct(list_transform(string_split(artists, ';'), lambda part: trim(part, ' ')))
+    ) as name
+    from heard
+), ranked as (
+    select grain, name, count(*) as plays,
+           row_number() over (partition by grain order by count(*) desc, name) as place
+    from named where name <> '' group by grain, name
+)
+select grain, place, name, plays from ranked where place <= 10 order by grain, place
 """
 QUERIES = {
     "listening_kpis_daily": ACTIVITY.format(grain="day"),
     "listening_kpis_hourly": ACTIVITY.format(grain="hour"),
-    "genre_kpis_daily": """
-        with tracks as (
-            select day, genre, track_id, any_value(track_name) as track_name, count(*) as plays,
-                   row_number() over (
-                       partition by day, genre
-                       order by count(*) desc, coalesce(any_value(popularity), -1) desc, track_id
-                   ) as place
-            from heard group by day, genre, track_id
-        ), genres as (
-            select day, genre, count(*) as plays, count(distinct user_id) as listeners,
+    "genre_kpis_daily": f"""
+        with {TRACKS}, genres as (
+            select day, genre, count(*) as plays, count(distinct user_id) as listeners, sum(duration) as total,
                    avg(duration) as duration, avg(popularity) as popularity
             from heard group by day, genre
         )
         select day, genre, genres.plays, genres.plays / sum(genres.plays) over (partition by day), listeners, duration,
-               popularity, track_id, track_name, tracks.plays
+               popularity, track_id, track_name, tracks.plays,
+               row_number() over (partition by day order by genres.plays desc, genre), total
         from genres join tracks using (day, genre) where place = 1 order by day, genre
     """,
-    "top_artists_per_day": """
-        with named as (
-            select day, unnest(
-                list_distinct(list_transform(string_split(artists, ';'), lambda part: trim(part, ' ')))
-            ) as name
-            from heard
-        ), ranked as (
-            select day, name, count(*) as plays,
-                   row_number() over (partition by day order by count(*) desc, name) as place
-            from named where name <> '' group by day, name
-        )
-        select day, place, name, plays from ranked where place <= 10 order by day, place
+    "top_tracks_per_genre_daily": f"""
+        with {TRACKS}
+        select day, genre, place, track_id, track_name, plays from tracks where place <= 3 order by day, genre, place
     """,
+    "top_artists_per_day": ARTISTS.format(grain="day"),
+    "top_artists_per_hour": ARTISTS.format(grain="hour"),
 }
 
 
@@ -115,6 +126,8 @@ def test_python_and_duckdb_agree(streams: Classified, songs: Catalogue, lab: Pat
         "listening_kpis_daily": 1,
         "listening_kpis_hourly": 24,
         "genre_kpis_daily": 113,
+        "top_tracks_per_genre_daily": 113 * 3,
         "top_artists_per_day": 10,
+        "top_artists_per_hour": 24 * 10,
     }
     assert expected["listening_kpis_daily"][0][1] == 22_692
