@@ -111,11 +111,12 @@ def test_one_row_that_is_missing_holds_the_kpis_back_until_it_is_there(pipeline:
     pipeline.land_all()
     before = kpis(pipeline)
     newest = "select max(loaded_at) from landing.streams"
-    taken = pipeline.query(
-        f"select * from landing.streams where loaded_at = ({newest}) and track_id like 't%%' limit 1"
-    )
+    # A row without nulls, which the condition below would not find.
+    whole = "user_id like 'u%%' and track_id like 't%%' and listen_time like '20%%'"
+    taken = pipeline.query(f"select * from landing.streams where loaded_at = ({newest}) and {whole} limit 1")
     columns = "user_id = %s and track_id = %s and listen_time = %s and loaded_at = %s"
     count = pipeline.one(f"select count(*) from landing.streams where {columns}", *taken[0])
+    assert count
     pipeline.query(f"delete from landing.streams where {columns}", *taken[0])
     for again in ("the run", "the next run, which has nothing new to take in"):
         result = pipeline.build()
