@@ -14,7 +14,7 @@ from pathlib import Path
 from local import processes
 from local.errors import LocalError
 
-STARTUP_SECONDS = 120.0
+STARTUP_SECONDS = 300.0
 
 
 @contextmanager

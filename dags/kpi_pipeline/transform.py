@@ -149,4 +149,7 @@ def _environment(settings: Settings) -> dict[str, Any]:
         "KPI_NEWEST_FIRST": str(settings.newest_first).lower(),
         # The manifest is made beforehand; writing it again would cost each task a tenth of a second.
         "DBT_WRITE_JSON": "false",
+        # The task's log has dbt's words. A file of them beside it would go with the task's temporary directory, and
+        # costs a tenth of its CPU time.
+        "DBT_LOG_LEVEL_FILE": "none",
     }
