@@ -17,6 +17,7 @@ from local.dag_test import reason
 from local.errors import LocalError
 
 POLL_SECONDS = 0.5
+HEARTBEAT_SECONDS = 60.0  # twice the age of a heartbeat from which Airflow calls a scheduler unhealthy
 # A laptop that is busy with tests answers late, and asking for a run again would start two.
 TIMEOUT_SECONDS = 120
 # No proxy: the address is the loopback interface's.
@@ -47,6 +48,13 @@ class AirflowApi:
             time.sleep(POLL_SECONDS)
             return False
         return True
+
+    def becomes_ready(self) -> bool:
+        """Whether it is ready within HEARTBEAT_SECONDS: on a busy machine a healthy scheduler's heartbeat is late."""
+        deadline = time.monotonic() + HEARTBEAT_SECONDS
+        while not (ready := self.is_ready()) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        return ready
 
     def params(self) -> dict[str, dict[str, Any]]:
         """Return the DAG's params by name, as the trigger form shows them: value, description and schema of each."""

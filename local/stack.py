@@ -156,7 +156,7 @@ class Stack:
         with self.one_run():
             self.refresh_manifest()
             if self.airflow.ready():
-                if not self._airflow_api().is_ready():
+                if not self._airflow_api().becomes_ready():
                     raise LocalError(
                         f"Airflow is up but not well: `make down`, then `make up` (log: {self.airflow.log})"
                     )

@@ -73,7 +73,7 @@ def test_the_audit_and_a_run_take_turns(scheduled: Stack, tmp_path: Path) -> Non
 
     scheduled.refresh_manifest()
     # Which also switches them on: a run of a DAG that is paused stays queued.
-    assert all(AirflowApi(scheduled.ui_address(), dag_id).is_ready() for dag_id in DAGS)
+    assert all(AirflowApi(scheduled.ui_address(), dag_id).becomes_ready() for dag_id in DAGS)
     with ThreadPoolExecutor() as pool:
         outcomes = dict(zip(DAGS, pool.map(run, DAGS), strict=True))
     assert {dag: state for dag, (state, _) in outcomes.items()} == dict.fromkeys(DAGS, "success")
