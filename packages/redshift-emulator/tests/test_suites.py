@@ -67,41 +67,48 @@ def test_psycopg2(redshift, run) -> None:
     connection.close()
 
 
-def test_sqlalchemy_connects_and_reads_what_it_reflects(redshift, run) -> None:
-    """The statements of sqlalchemy-redshift: its columns, relations and constraints."""
+@pytest.mark.parametrize(
+    ("driver", "options"), [("psycopg2", {"sslmode": "disable"}), ("redshift_connector", {"ssl": False})]
+)
+def test_sqlalchemy_connects_and_reads_what_it_reflects(redshift, run, driver, options) -> None:
     schema = run.value("select current_schema()")
-    run("create table t (id int primary key distkey, at timestamp sortkey)")
+    run("create table book (id int primary key distkey, at timestamp encode raw sortkey, name varchar(20) default 'x')")
+    run("create table sale (book_id int references book (id), name varchar(5) unique)")
+    run("create view titles as select name from book")
     url = sqlalchemy.URL.create(
-        "postgresql+psycopg2", username=USER, password=PASSWORD, host="127.0.0.1", port=redshift.port, database="dev"
+        f"redshift+{driver}", username=USER, password=PASSWORD, host="127.0.0.1", port=redshift.port, database="dev"
     )
-    engine = sqlalchemy.create_engine(url, connect_args={"sslmode": "disable"}, use_native_hstore=False)
-    engine.dialect._set_backslash_escapes = lambda connection: None  # as sqlalchemy-redshift does
-    relations = f"""select c.relkind, c.relname,
-        case c.reldiststyle when 0 then 'EVEN' when 1 then 'KEY' when 8 then 'ALL' end as "diststyle",
-        pg_catalog.array_to_string(c.relacl, '\\n') as "privileges"
-        from pg_catalog.pg_class c left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-        join pg_catalog.pg_user u on u.usesysid = c.relowner
-        where c.relkind in ('r', 'v', 'm', 'S', 'f') and n.nspname = '{schema}'"""
-    columns = f"""select att.attname as "name", format_encoding(att.attencodingtype::integer) as "encode",
-        att.attisdistkey as "distkey", att.attsortkeyord as "sortkey", adsrc, attnum
-        from pg_catalog.pg_class c left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-        join pg_catalog.pg_attribute att on att.attrelid = c.oid
-        left join pg_catalog.pg_attrdef ad on (att.attrelid, att.attnum) = (ad.adrelid, ad.adnum)
-        where 1 and n.nspname = '{schema}' and c.relkind = 'r' and att.attnum > 0 and not att.attisdropped
-        order by attnum"""
-    constraints = f"""select t.contype, t.conkey, pg_catalog.pg_get_constraintdef(t.oid, true)::varchar(512) as condef
-        from pg_catalog.pg_class c left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-        join pg_catalog.pg_constraint t on t.conrelid = c.oid
-        join pg_catalog.pg_attribute a on t.conrelid = a.attrelid and a.attnum = any(t.conkey)
-        where n.nspname = '{schema}' and t.contype = 'p'
-        union select 'p', array[1::smallint], 'PRIMARY KEY (' || c.columnname || ')'::varchar(512)
-        from svv_external_columns c join svv_external_schemas s on s.schemaname = c.schemaname where 1"""
-    with engine.connect() as connection:
-        assert [tuple(row) for row in connection.exec_driver_sql(relations)] == [("r", "t", "KEY", None)]
-        found = [tuple(row) for row in connection.exec_driver_sql(columns)]
-        assert found == [("id", "az64", True, 0, None, 1), ("at", "none", False, 1, None, 2)]
-        assert [tuple(row) for row in connection.exec_driver_sql(constraints)] == [("p", [1], "PRIMARY KEY (id)")]
+    engine = sqlalchemy.create_engine(url, connect_args=options)
+    inspector = sqlalchemy.inspect(engine)
+    assert sorted(inspector.get_table_names(schema)) == ["book", "sale"]
+    assert inspector.get_view_names(schema) == ["titles"]
+    columns = inspector.get_columns("book", schema)
+    assert [(column["name"], str(column["type"]), column["nullable"], column["info"]) for column in columns] == [
+        ("id", "INTEGER", False, {"encode": "az64"}),
+        ("at", "TIMESTAMP", True, {}),
+        ("name", "VARCHAR(20)", True, {"encode": "lzo"}),
+    ]
+    assert columns[2]["default"].startswith("'x'")
+    options = inspector.get_table_options("book", schema)
+    assert (options["redshift_distkey"], options["redshift_sortkey"]) == ("id", ("at",))
+    assert inspector.get_pk_constraint("book", schema)["constrained_columns"] == ["id"]
+    (key,) = inspector.get_foreign_keys("sale", schema)
+    assert (key["constrained_columns"], key["referred_table"]) == (["book_id"], "book")
+    assert [unique["column_names"] for unique in inspector.get_unique_constraints("sale", schema)] == [["name"]]
+
+    metadata = sqlalchemy.MetaData(schema=schema)
+    metadata.reflect(engine)
+    book = metadata.tables[f"{schema}.book"]
+    with engine.begin() as connection:
+        connection.execute(book.insert(), [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}])
+        found = connection.execute(sqlalchemy.select(book.c.name).where(book.c.id == 2)).scalar_one()
+    assert found == "b"
     engine.dispose()
+
+
+def test_an_alias_that_is_a_word_of_the_grammar_is_in_lower_case(run) -> None:
+    run('select nvl(null, 1) as DEFAULT, 2 as User, 3 as "order"')
+    assert [column[0] for column in run.cursor.description] == ["default", "user", "order"]
 
 
 def test_passwords_in_each_form(connect) -> None:

@@ -229,6 +229,7 @@ create function format_encoding(int) returns varchar language sql immutable as $
 create function reldiststyle(pg_class) returns int2 language sql stable as $$  -- PG_CLASS_INFO.html
   select coalesce((select case attributes ->> 'diststyle' when 'EVEN' then 0 when 'KEY' then 1 when 'ALL' then 8 else 10 end
     from pg_redshift.table_attributes where table_id = $1.oid), case $1.relkind when 'r' then 10 else 0 end)::int2 $$;
+create function relhasoids(pg_class) returns bool language sql stable as $$ select false $$;  -- of PostgreSQL before 12, which psql takes Redshift for
 create function releffectivediststyle(pg_class) returns int2 language sql stable as $$ select pg_catalog.reldiststyle($1) $$;
 create function attisdistkey(pg_attribute) returns bool language sql stable as $$
   select coalesce((select attributes ->> 'distkey' = $1.attname from pg_redshift.table_attributes where table_id = $1.attrelid), false) $$;
@@ -269,8 +270,8 @@ from pg_redshift.load_log('query_detail') line, json_to_record(line) as x(user_i
   table_name varchar, step_name varchar, start_time timestamp, end_time timestamp);
 create view svv_external_columns as select null::varchar as schemaname, null::varchar as tablename,
   null::varchar as columnname, null::varchar as external_type, null::int as columnnum where false;
-create view svv_external_tables as select null::varchar as schemaname, null::varchar as tablename where false;
-create view svv_external_schemas as select null::varchar as schemaname where false;
+create view svv_external_tables as select null::varchar as redshift_database_name, null::varchar as schemaname, null::varchar as tablename, null::varchar as tabletype, null::varchar as location, null::varchar as input_format, null::varchar as output_format, null::varchar as serialization_lib, null::varchar as serde_parameters, null::int as compressed, null::varchar as parameters where false;
+create view svv_external_schemas as select null::oid as esoid, null::smallint as eskind, null::varchar as schemaname, null::int as esowner, null::varchar as databasename, null::varchar as esoptions where false;
 grant select on all tables in schema pg_redshift to public;
 select format('grant select on %I to public', relname) from pg_class
 where relnamespace = 'pg_catalog'::regnamespace and relname ~ '^((svv|stv|sys)_|pg_table_def$)' and relkind = 'v' \gexec

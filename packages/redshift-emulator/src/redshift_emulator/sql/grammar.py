@@ -183,6 +183,12 @@ class Generator(RedshiftGenerator):
         least = min(0, int(seed))
         return f"generated {kind} as identity (minvalue {least} start with {seed} increment by {step})"
 
+    def identifier_sql(self, expression: exp.Identifier) -> str:
+        """Write a name in lower case, as it is read, where it gets quotes because it is a word of the grammar."""
+        if not expression.quoted and expression.name.lower() in self.RESERVED_KEYWORDS:
+            return f'"{expression.name.lower()}"'
+        return super().identifier_sql(expression)
+
     def literal_sql(self, expression: exp.Literal) -> str:
         """Write a literal as it was read; the default would escape it anew."""
         return f"'{expression.this}'" if expression.is_string else str(expression.this)
