@@ -17,7 +17,7 @@ from tests.faults.airflow_tasks import Tasks
 from tests.faults.in_process import Pipeline
 from tests.faults.redshift_proxy import At, RedshiftProxy, text
 from tests.faults.s3_proxy import S3Proxy
-from tests.faults.world import World, assert_sound, batches_due, days_due, kpis
+from tests.faults.world import World, assert_sound, batches_due, days_due, drawn, kpis
 
 SERIALIZABLE = "1023: Serializable isolation violation on table - 100123"
 
@@ -227,7 +227,7 @@ def test_a_worker_that_is_killed_in_each_model(
     # A view that stands as it is defined is left alone, so there is no COMMIT of it.
     models = sorted({file.stem for file in (DBT_PROJECT / "models").rglob("*.sql")} - views)
     assert len(models) > 12
-    for number, model in enumerate(models):
+    for number, model in drawn([*enumerate(models)]):
         put_batch(pipeline, world)
         pipeline.land_all()
         process, kill = killed(faulty.models)

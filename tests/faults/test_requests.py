@@ -13,7 +13,7 @@ from local.stack import Stack
 from tests.faults.airflow_tasks import Tasks
 from tests.faults.in_process import Pipeline
 from tests.faults.redshift_proxy import At, RedshiftProxy, Statement, text
-from tests.faults.world import days_due, kpis
+from tests.faults.world import days_due, drawn, kpis
 from tests.pipeline.warehouse import KPIS
 
 SONGS = "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n1,t1,Ann;Bo,One,50,1000,pop\n"
@@ -103,7 +103,7 @@ def test_a_full_refresh_that_is_interrupted_at_each_model_ends_like_an_undisturb
 ) -> None:
     take_out_the_wrong_batch(built)
     built.ask(full_refresh=True)
-    for number, model in enumerate(MODELS):
+    for number, model in drawn([*enumerate(MODELS)]):
         redshift_proxy.calm()
         fault = redshift_proxy.add(text("^commit", f".{model}"), (At.BEFORE, At.AFTER)[number % 2])
         assert not faulty.models().success
@@ -229,7 +229,7 @@ def test_an_error_after_the_write_fails_the_model_and_leaves_its_work_due(
     """dbt-redshift's own retry would go on in a new transaction, without the rows, and record them as built."""
     songs = SONGS
     before_kpis = "fct_listens", "duplicate_streams", "stream_batches", "dim_songs", "int_track_artists", "int_days_due"
-    for number, model in enumerate((*before_kpis, *KPI_MODELS), start=10):
+    for number, model in enumerate(drawn((*before_kpis, *KPI_MODELS)), start=10):
         day = date(2024, 7, number)
         songs += f"{number},t{number},Cy,Song {number},60,1000,rock\n"
         built.put(f"streams/{number}.csv", streams(f"u2,t1,{day} 10:00:00", f"u1,t1,{GONE} 10:00:00"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.expected.kpis import Batch, Classified, catalogue, classify, expected_kpis
 from tests.faults.in_process import Pipeline
@@ -16,6 +18,7 @@ GENRES = ("pop", "rock", "jazz", "")
 BAD_LINES = ("only,two", "u1,t1,2024-06-24 10:00:00,more", "u1")
 REJECTS = (",t1,2024-06-24 10:00:00", "u1,,2024-06-24 10:00:00", "u1,t1,2024-02-30 10:00:00", "u1,t1,yesterday")
 HEADER = "user_id,track_id,listen_time"
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -145,3 +148,10 @@ def batches_due(pipeline: Pipeline) -> list[tuple[Any, ...]]:
         "select distinct loaded_at from landing.loaded_files where table_name = 'streams' and loaded_at not in"
         " (select loaded_at from analytics.passed_batches)"
     )
+
+
+def drawn(items: Sequence[Item]) -> list[Item]:
+    """Return all of them, in order; where MODELS_DRAWN is set, as in CI, so many of them, drawn by the number DRAW."""
+    count = int(os.environ.get("MODELS_DRAWN", len(items)))
+    chosen = random.Random(os.environ.get("DRAW", "0")).sample(range(len(items)), min(count, len(items)))
+    return [items[place] for place in sorted(chosen)]
