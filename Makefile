@@ -52,7 +52,7 @@ test-all: $(STAMP) ## run the slow tests: random walks, long replays, a kill in 
 soak: $(STAMP) ## break a multi-day replay at 200 random places and compare (SEED=2 draws others; half an hour)
 	@$(BIN)/python -m local manifest
 	@PYTHONPATH=.:dags:plugins $(BIN)/python -m tests.faults.soak --faults $(or $(FAULTS),200) --seed $(or $(SEED),1)
-	@SOAK=1 REPLAY_EXAMPLES=25 $(BIN)/python -m pytest tests/faults/test_replay.py tests/faults/test_whole_run.py \
+	@REPLAY_EXAMPLES=25 $(BIN)/python -m pytest tests/faults/test_replay.py tests/faults/test_whole_run.py \
 		tests/faults/test_one_user.py
 
 bench: $(STAMP) ## measure what README.md quotes and write its table (ONLY=landing,parsing for some; an hour for all)

@@ -1,8 +1,7 @@
-"""A million listens of one user through every model; it takes minutes, so `make soak` runs it."""
+"""A million listens of one user through every model."""
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from local.stack import Stack
 from tests.faults.in_process import Pipeline
 from tests.faults.world import days_due
 
-pytestmark = pytest.mark.skipif(not os.environ.get("SOAK"), reason="a part of make soak")
+pytestmark = pytest.mark.slow
 
 ROWS, TRACKS, DAYS = 1_000_000, 101, 7
 

@@ -1,9 +1,8 @@
-"""One run of the whole DAG through Airflow with a fault in each phase; it takes two minutes, so `make soak` runs it."""
+"""One run of the whole DAG through Airflow with a fault in each phase."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from tests.faults.redshift_proxy import At, RedshiftProxy, text
 from tests.faults.s3_proxy import S3Proxy
 from tests.pipeline.warehouse import expected_from, kpi_tables, query
 
-pytestmark = pytest.mark.skipif(not os.environ.get("SOAK"), reason="a part of make soak")
+pytestmark = pytest.mark.slow
 
 
 def test_a_run_with_a_fault_in_each_phase_ends_as_an_undisturbed_one(
