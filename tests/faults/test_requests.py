@@ -223,19 +223,25 @@ def test_views_that_people_made_stay(built: Pipeline) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", ["the next statement", "^commit"])
 def test_an_error_after_the_write_fails_the_model_and_leaves_its_work_due(
-    built: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy
+    built: Pipeline, faulty: Pipeline, redshift_proxy: RedshiftProxy, place: str
 ) -> None:
     """dbt-redshift's own retry would go on in a new transaction, without the rows, and record them as built."""
     songs = SONGS
-    before_kpis = "fct_listens", "duplicate_streams", "stream_batches", "dim_songs", "int_track_artists", "int_days_due"
-    for number, model in enumerate(drawn((*before_kpis, *KPI_MODELS)), start=10):
+    for number, model in enumerate(drawn(MODELS), start=10):
         day = date(2024, 7, number)
         songs += f"{number},t{number},Cy,Song {number},60,1000,rock\n"
-        built.put(f"streams/{number}.csv", streams(f"u2,t1,{day} 10:00:00", f"u1,t1,{GONE} 10:00:00"))
+        built.put(
+            f"streams/{number}.csv",
+            streams(f"u2,t1,{day} 10:00:00", f"u1,t1,{GONE} 10:00:00", f"u{number},,{day} 10:00:00"),
+        )
         built.put("songs.csv", songs)
+        built.put("users.csv", f"user_id,user_country\nu1,Peru\nu{number},Chad\n")
         built.land_all()
-        fault = redshift_proxy.add(after_the_write_of(model), At.ERROR, "could not open relation with OID 100123")
+        fault = redshift_proxy.add(
+            after_the_write_of(model, place), At.ERROR, "could not open relation with OID 100123"
+        )
         result = faulty.models()
         redshift_proxy.calm()
         assert fault.injected == 1 and not result.success, model
@@ -246,8 +252,10 @@ def test_an_error_after_the_write_fails_the_model_and_leaves_its_work_due(
     assert built.one("select count(*) from analytics.dim_songs") == len(songs.splitlines()) - 1
 
 
-def after_the_write_of(model: str) -> Callable[[Statement], bool]:
-    """Match the first statement of a model that follows its INSERT or MERGE."""
+def after_the_write_of(model: str, place: str) -> Callable[[Statement], bool]:
+    """Match the first statement of a model that follows its INSERT or MERGE, or the COMMIT that ends them."""
+    if place == "^commit":
+        return text(place, f".{model}")
     writes = text(rf'(insert|merge) into "dev"\."analytics"\."{model}"', f".{model}")
     written: list[Statement] = []
 
