@@ -1,11 +1,14 @@
--- A day whose listens credit an artist has top artists: a build that was recorded and whose rows got lost shows here.
+-- A day whose listens credit an artist has top artists, by day and by hour: a build that was recorded and whose rows
+-- got lost shows here.
 -- Only days that were built from the newest catalogue count, since older ones keep the artists of their time.
 with
 
 listens as (
 
     select * from {{ ref('fct_listens') }}
-    where {{ is_built_since_last_success('top_artists_per_day') }}
+    where
+        {{ is_built_since_last_success('top_artists_per_day') }}
+        or {{ is_built_since_last_success('top_artists_per_hour') }}
 
 ),
 
@@ -15,21 +18,29 @@ track_artists as (
 
 ),
 
-top_artists as (
+top_artists_per_day as (
 
     select * from {{ ref('top_artists_per_day') }}
     where {{ is_built_since_last_success('top_artists_per_day') }}
 
 ),
 
+top_artists_per_hour as (
+
+    select * from {{ ref('top_artists_per_hour') }}
+    where {{ is_built_since_last_success('top_artists_per_hour') }}
+
+),
+
 find_newest_builds as (
 
     select
+        model_name,
         listen_date,
         max(built_at) as built_at
     from {{ source('bookkeeping', 'day_builds') }}
-    where model_name = 'top_artists_per_day'
-    group by listen_date
+    where model_name in ('top_artists_per_day', 'top_artists_per_hour')
+    group by model_name, listen_date
 
 ),
 
@@ -51,14 +62,26 @@ list_days_with_artists as (
 
 list_days_with_top_artists as (
 
-    select distinct listen_date
-    from top_artists
+    select
+        'top_artists_per_day' as model_name,
+        listen_date
+    from top_artists_per_day
+    union distinct
+    select
+        'top_artists_per_hour' as model_name,
+        listen_date
+    from top_artists_per_hour
 
 )
 
-select list_days_with_artists.listen_date
+select
+    find_newest_builds.model_name,
+    list_days_with_artists.listen_date
 from list_days_with_artists
 inner join find_newest_builds on list_days_with_artists.listen_date = find_newest_builds.listen_date
 inner join find_catalogue on find_newest_builds.built_at >= find_catalogue.recorded_at
-left join list_days_with_top_artists on list_days_with_artists.listen_date = list_days_with_top_artists.listen_date
+left join list_days_with_top_artists
+    on
+        find_newest_builds.model_name = list_days_with_top_artists.model_name
+        and find_newest_builds.listen_date = list_days_with_top_artists.listen_date
 where list_days_with_top_artists.listen_date is null

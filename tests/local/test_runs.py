@@ -13,7 +13,7 @@ import pytest
 from dbt.task.docs import DOCS_INDEX_FILE_PATH
 from playwright.sync_api import Page
 
-from local import environment
+from local import airflow_api, environment
 from local.airflow_api import AirflowApi
 from local.environment import REPO
 from local.errors import LocalError
@@ -153,6 +153,15 @@ def test_the_trigger_form_explains_each_param_and_airflow_refuses_what_is_none(r
         with pytest.raises(LocalError) as refusal:
             runner.run(conf)
         assert str(refusal.value) == f"Airflow refused the run: {said}"
+
+
+def test_an_airflow_whose_heartbeat_is_late_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([False, True])
+    monkeypatch.setattr(AirflowApi, "is_ready", lambda _: next(answers))
+    assert AirflowApi("http://127.0.0.1:1", DAG_ID).becomes_ready()
+    monkeypatch.setattr(airflow_api, "HEARTBEAT_SECONDS", 0)
+    monkeypatch.setattr(AirflowApi, "is_ready", lambda _: False)
+    assert not AirflowApi("http://127.0.0.1:1", DAG_ID).becomes_ready()
 
 
 def test_airflow_shows_the_dbt_docs_in_its_menu(runner: Stack, ui: str, page: Page, screenshots: Path) -> None:

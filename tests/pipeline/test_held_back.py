@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.in_process import Pipeline
-from tests.pipeline.warehouse import kpi_tables
+from tests.pipeline.warehouse import KPIS, kpi_tables
 
 SONGS = "id,track_id,artists,track_name,popularity,duration_ms,track_genre\n1,t1,Ann,One,50,1000,pop\n"
 USERS = "user_id,user_country\nu1,Peru\n"
@@ -62,6 +62,18 @@ def test_a_kpi_that_fails_its_test_fails_the_next_run_too(pipeline):
         assert any(name.startswith("genre_kpis_daily_shares_of_a_day") for name in failures)
     pipeline.ask(rebuild_from="2024-06-24", rebuild_to="2024-06-24")
     assert pipeline.build().success
+
+
+def test_a_built_day_whose_rows_got_lost_is_found_in_each_kpi(pipeline):
+    for kpi in KPIS:
+        day = "listen_date = '2024-06-24'"
+        pipeline.query(f"create table analytics.kept as select * from analytics.{kpi} where {day}")
+        pipeline.query(f"delete from analytics.{kpi} where {day}")
+        lost = failed(pipeline.dbt("test", "--select", "test_type:singular", test_scope="everything"))
+        assert any(name.startswith("assert_") for name in lost), kpi
+        pipeline.query(f"insert into analytics.{kpi} select * from analytics.kept")
+        pipeline.query("drop table analytics.kept")
+    assert pipeline.dbt("test", "--select", "test_type:singular", test_scope="everything").success
 
 
 def test_a_run_does_not_look_at_what_an_earlier_successful_run_has_tested(pipeline):
