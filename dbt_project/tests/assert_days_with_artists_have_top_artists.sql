@@ -6,9 +6,7 @@ with
 listens as (
 
     select * from {{ ref('fct_listens') }}
-    where
-        {{ is_built_since_last_success('top_artists_per_day') }}
-        or {{ is_built_since_last_success('top_artists_per_hour') }}
+    where {{ is_built_since_last_success('top_artists_per_day', 'top_artists_per_hour') }}
 
 ),
 
@@ -21,14 +19,14 @@ track_artists as (
 top_artists_per_day as (
 
     select * from {{ ref('top_artists_per_day') }}
-    where {{ is_built_since_last_success('top_artists_per_day') }}
+    where {{ is_built_since_last_success('top_artists_per_day', 'top_artists_per_hour') }}
 
 ),
 
 top_artists_per_hour as (
 
     select * from {{ ref('top_artists_per_hour') }}
-    where {{ is_built_since_last_success('top_artists_per_hour') }}
+    where {{ is_built_since_last_success('top_artists_per_day', 'top_artists_per_hour') }}
 
 ),
 

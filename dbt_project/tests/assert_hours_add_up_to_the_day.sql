@@ -7,7 +7,7 @@ hours as (
         listen_date,
         sum(listen_count) as listen_count
     from {{ ref('listening_kpis_hourly') }}
-    where {{ is_built_since_last_success('listening_kpis_hourly') }}
+    where {{ is_built_since_last_success('listening_kpis_hourly', 'listening_kpis_daily') }}
     group by listen_date
 
 ),
@@ -18,7 +18,7 @@ days as (
         listen_date,
         listen_count
     from {{ ref('listening_kpis_daily') }}
-    where {{ is_built_since_last_success('listening_kpis_daily') }}
+    where {{ is_built_since_last_success('listening_kpis_hourly', 'listening_kpis_daily') }}
 
 )
 

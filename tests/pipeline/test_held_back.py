@@ -76,6 +76,18 @@ def test_a_built_day_whose_rows_got_lost_is_found_in_each_kpi(pipeline):
     assert pipeline.dbt("test", "--select", "test_type:singular", test_scope="everything").success
 
 
+def test_a_new_kpi_that_fills_itself_with_history_passes_beside_the_others(pipeline):
+    """It is built for every day, they are built for one: what compares them has to look at the same days of both."""
+    for kpi in ("genre_kpis_daily", "listening_kpis_hourly", "top_artists_per_hour"):
+        pipeline.query(f"drop table analytics.{kpi}")
+        pipeline.query("delete from analytics.day_builds where model_name = %s", kpi)
+    pipeline.put("streams/2.csv", streams("u2,t1,2024-06-26 11:00:00"))
+    pipeline.land("streams")
+    assert failed(pipeline.build()) == set()
+    days = "select count(distinct listen_date) from analytics.listening_kpis_hourly"
+    assert pipeline.one(days) == 3
+
+
 def test_a_run_does_not_look_at_what_an_earlier_successful_run_has_tested(pipeline):
     """Its cost follows the rows that arrive; the weekly audit looks at everything."""
     pipeline.query("update analytics.genre_kpis_daily set listen_share = 0.5 where listen_date = '2024-06-24'")

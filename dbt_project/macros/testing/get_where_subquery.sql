@@ -13,8 +13,11 @@
 
 {#- The rows of a model that were built since the last run that succeeded: a test that failed fails again in the next
     run, though that one builds other days, until somebody has mended what it found. All rows of a model that is built
-    neither by days nor by batches. What a plan has left to the next run is not wrong, it is not done yet. -#}
-{% macro is_built_since_last_success(model_name) %}
+    neither by days nor by batches. What a plan has left to the next run is not wrong, it is not done yet.
+    Of two models: the days that either was built for, and that neither has left to the next run. A test
+    that compares two models needs the same days of both, and a new model is built for more days than an old one. -#}
+{% macro is_built_since_last_success(model_name, other_model_name=none) %}
+    {%- set model_names = [model_name, other_model_name] | select | list -%}
     {%- if model_name in models_tagged('kpi') -%}
         {%- set plan, column, type, text = 'int_days_due', 'listen_date', 'date', date_text('listen_date') -%}
         {%- set table, recorded_at = 'day_builds', 'built_at' -%}
@@ -26,24 +29,29 @@
     {%- endif -%}
     {%- set plan = _bookkeeping(plan) -%}
     {%- if var('test_scope') == 'everything' -%}
-        {{ return(is_not_left_to_the_next_run(column, plan, text, type, model_name)) }}
+        {%- set conditions = [] -%}
+        {%- for name in model_names -%}
+            {%- do conditions.append(is_not_left_to_the_next_run(column, plan, text, type, name)) -%}
+        {%- endfor -%}
+        {{ return(conditions | join(' and ')) }}
     {%- endif -%}
-    {{ return(in_list(column, _built(table, column, text, recorded_at, plan, model_name), type)) }}
+    {{ return(in_list(column, _built(table, column, text, recorded_at, plan, model_names), type)) }}
 {% endmacro %}
 
 {% macro _bookkeeping(name) %}
     {{ return(api.Relation.create(database=target.database, schema=target.schema, identifier=name)) }}
 {% endmacro %}
 
-{% macro _built(table, column, expression, recorded_at, plan, model_name) %}
+{% macro _built(table, column, expression, recorded_at, plan, model_names) %}
     {% if not execute %}{{ return([]) }}{% endif %}
+    {% set is_of_the_models = "model_name in ('" ~ model_names | join("', '") ~ "')" %}
     {% set rows = run_query(
         'select distinct ' ~ expression ~ ' from ' ~ _bookkeeping(table)
-        ~ " where model_name = '" ~ model_name ~ "' and " ~ recorded_at ~ " >= coalesce("
+        ~ ' where ' ~ is_of_the_models ~ ' and ' ~ recorded_at ~ " >= coalesce("
         ~ '(select max(started_at) from ' ~ env_var('KPI_LANDING_SCHEMA', 'landing') ~ '.pipeline_runs)'
         ~ ", timestamp '0001-01-01')"
-        ~ (' and ' ~ column ~ ' not in (select ' ~ column ~ ' from ' ~ plan ~ " where model_name = '" ~ model_name
-            ~ "' and not is_taken)" if load_relation(plan) is not none)
+        ~ (' and ' ~ column ~ ' not in (select ' ~ column ~ ' from ' ~ plan ~ ' where ' ~ is_of_the_models
+            ~ ' and not is_taken)' if load_relation(plan) is not none)
         ~ ' order by 1'
     ) %}
     {{ return(rows.columns[0].values() | list) }}
