@@ -151,12 +151,23 @@ def _repeated(manifest: Manifest) -> Iterator[Finding]:
 def _tested(manifest: Manifest) -> Iterator[Finding]:
     tested = set(_columns_of_data_tests(manifest)) | set(_columns_of_unit_tests(manifest))
     for unique_id, table, name, column in _columns(manifest):
-        if _is_read(column) and (unique_id, name) not in tested:
+        if _is_read(column) and not _is_refused_null(column) and (unique_id, name) not in tested:
+            add = "`constraints: [{type: not_null}]`" if _has_contract(table) else "`data_tests: [not_null]`"
             yield Finding(
                 unique_id,
                 _yml(table, name),
-                f"{name} is tested by nothing: add `data_tests: [not_null]` below it, or expect it in a unit test.",
+                f"{name} is tested by nothing: add {add} below it, or expect it in a unit test.",
             )
+
+
+def _is_refused_null(column: Node) -> bool:
+    """Whether the warehouse refuses a null, which the contract has it do."""
+    return any(constraint["type"] == "not_null" for constraint in column.get("constraints") or ())
+
+
+def _has_contract(table: Node) -> bool:
+    """Whether the warehouse holds the rows to the contract: those of a view it does not."""
+    return table["resource_type"] == "model" and table["config"]["materialized"] != "view"
 
 
 def _columns_of_data_tests(manifest: Manifest) -> Iterator[tuple[str, str]]:

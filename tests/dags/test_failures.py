@@ -22,6 +22,7 @@ def decide(text: str) -> RetryAction:
         "dbt invocation did not complete with unhandled error: Parsing Error\n  Invalid models config",
         f"{DBT}genre: Database Error in model genre (a.sql)\n  permission denied for schema landing",
         f"{DBT}genre: Database Error in model genre (a.sql)\n  Disk Full",
+        f"{DBT}genre: Database Error in model genre (a.sql)\n  Cannot insert a NULL value into column track_genre",
         f"{DBT}a: Database Error in model a (a.sql)\n  1023\nb: Got 2 results, configured to fail if != 0",
     ],
 )

@@ -61,7 +61,7 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], None], str, str]] = {
     "no yml": (_set(f"nodes/{KPI}/patch_path", None), "genre_kpis_daily.sql", f"add {YML}"),
     "no type": (_set(f"nodes/{KPI}/columns/listen_share/data_type", None), f"{YML}:", "add `data_type: ...`"),
     "no description": (_set(f"nodes/{KPI}/columns/listen_share/description", ""), f"{YML}:", "add `description: ...`"),
-    "untested": (_untest, f"{YML}:", "add `data_tests: [not_null]` below it"),
+    "untested": (_untest, f"{YML}:", "add `constraints: [{type: not_null}]` below it"),
     "unnamed": (_unnamed, f"{YML}:", "add `name: <model>_<what holds>`"),
     "unexposed": (_unexpose, f"{EXPOSURES}:", "add the line `      - ref('genre_kpis_daily')`"),
     "a dead link": (

@@ -66,13 +66,6 @@ def test_a_model_stays_short(model: Path):
     assert len(model.read_text().splitlines()) < 80
 
 
-@pytest.mark.parametrize("model", [path for path in MODELS if "marts" in path.parts], ids=lambda path: path.stem)
-def test_a_mart_is_tested(model: Path, parsed):
-    unique_id = f"model.streaming_kpis.{model.stem}"
-    tests = [node for node in parsed["nodes"].values() if node.get("attached_node") == unique_id]
-    assert tests
-
-
 @pytest.mark.parametrize("model", [path for path in MODELS if path.parent.name == "kpis"], ids=lambda path: path.stem)
 def test_a_kpi_is_an_incremental_merge_with_its_bookkeeping(model: Path, parsed):
     config = parsed["nodes"][f"model.streaming_kpis.{model.stem}"]["config"]

@@ -140,7 +140,7 @@ def test_a_failed_test_names_the_days_of_the_rows_that_it_finds(stack: Stack, re
     assert pipeline.build().success
     pipeline.query("insert into landing.pipeline_runs values ('r', sysdate, sysdate, 0, 0, 0, 0, 0, 0, 0, 0)")
     pipeline.query("update analytics.day_builds set built_at = sysdate where listen_date = '2024-06-25'")
-    words = words.replace(rule, "not_null_genre_kpis_daily_listen_date")
+    words = words.replace(rule, "genre_kpis_daily_a_genre_stands_once_a_day")
     report("report_failure", context("transform.genre_kpis_daily_model_build", Exception(words), "run-6", **node))
     ((_, told),) = inbox.read()
     assert "in the days 2024-06-25." in told, "what the tests look at, where the rows have no day or are gone"

@@ -34,6 +34,7 @@ _LASTING = (
     ("status 403", "let the role of KPI_COPY_IAM_ROLE read the raw and the artifact bucket"),
     ("access denied", "let the role of KPI_COPY_IAM_ROLE read the raw and the artifact bucket"),
     ("permission denied", "grant the user of the Airflow connection what the message names"),
+    ("cannot insert a null value", "correct the SQL that gives that column no value: its contract says not_null"),
     ("must be owner", "grant the user of the Airflow connection what the message names"),
 )
 # Of what does not exist, by the first word of the message that says what it is.

@@ -1,4 +1,4 @@
-{#- The rows whose rank is not the one that follows, or whose measure is above that of the rank before. -#}
+{#- The rows that have no rank or not the one that follows, or whose measure is above that of the rank before. -#}
 {% test ranks_without_gaps(model, rank, measure, by) %}
     with
 
@@ -17,6 +17,6 @@
     select *
     from number_rows
     where
-        {{ rank }} <> expected_rank
+        coalesce({{ rank }}, 0) <> expected_rank
         or {{ measure }} > measure_of_rank_before
 {% endtest %}
