@@ -14,6 +14,10 @@ UV := uv==0.13.9
 PIP := PIP_DEFAULT_TIMEOUT=$${PIP_DEFAULT_TIMEOUT:-60} $(BIN)/python -m pip install -qq --disable-pip-version-check --retries 10
 REQUIREMENTS := --requirement requirements-local.txt --constraint constraints.txt
 
+# uv leaves the compiling to the first import. Where that may not keep what it compiled, as in many containers, each
+# command compiles Airflow and dbt anew, for ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup hooks dev check compare kpi demo test test-all soak bench conformance lint format up down status reset manifest clean deploy deploy-plan mwaa-check smoke slim-ci screenshots docs
 

@@ -146,6 +146,7 @@ def inherited() -> dict[str, str]:
     """Return the caller's environment without what would lead the stack's programs elsewhere."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)}
     kept.pop("KPI_SCHEDULE", None)
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile Airflow and dbt anew, for ten seconds
     hosts = [kept[name] for name in ("NO_PROXY", "no_proxy") if kept.get(name)]
     no_proxy = ",".join([*hosts, "127.0.0.1", "localhost"])
     return {
@@ -155,6 +156,5 @@ def inherited() -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "PYTHONDONTWRITEBYTECODE": "1",  # dags/ may be read-only
         "PYTHONUNBUFFERED": "1",
     }
