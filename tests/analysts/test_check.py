@@ -52,7 +52,8 @@ def test_a_failed_unit_test_is_readable_and_its_model_is_built_all_the_same(buil
     assert re.search(r"2024-06-25 +pop +unique_listeners +2 +4\b", done.stdout), done.stdout
     assert "Decimal" not in done.stdout and "..." not in done.stdout
     assert done.stdout.index("failed") < done.stdout.index("built   genre_kpis_daily")
-    assert "20 of 21 tests pass" in done.stdout
+    (passed, tests), *_ = re.findall(r"(\d+) of (\d+) tests pass", done.stdout)
+    assert int(passed) == int(tests) - 1 > 10
     compared = built.run("make compare MODEL=genre_kpis_daily")
     assert compared.returncode == 2
     assert re.search(r"unique_listeners +\d+", compared.stdout)
@@ -97,7 +98,7 @@ SLIPS: dict[str, tuple[list[Edit], str, str]] = {
     ),
     "a column that the contract lacks": (
         [(GENRES_YML, "- name: popularity_index\n", "- name: popularity_indx\n")],
-        f"{GENRES_YML}:56",
+        f"{GENRES_YML}:57",
         "popularity_index (FLOAT) is in the SQL only; popularity_indx (FLOAT) is in the .yml only",
     ),
     "a column without a type": (
@@ -162,7 +163,7 @@ def test_a_yml_of_dbts_usual_name_is_checked(built: Checkout, edit: Callable) ->
     done = built.run(CHECK)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "21 of 21 tests pass, style clean" in done.stdout
+    assert re.search(r"(\d\d) of \1 tests pass, style clean", done.stdout), done.stdout
     assert "_kpis__models.yml describes genre_kpis_daily: here each model has a .yml of its own name" in done.stdout
 
 
@@ -190,7 +191,7 @@ def test_a_model_that_a_run_builds_otherwise_than_a_full_refresh_is_found_out(bu
     )
     assert re.search(r"listen_date +track_genre +column +once more +whole", done.stdout)
     assert done.stdout.index("failed") < done.stdout.index("built")
-    assert "21 of 21 tests pass" in done.stdout
+    assert re.search(r"(\d\d) of \1 tests pass", done.stdout), done.stdout
     made = {name for (name,) in query(built.stack, "select table_name from svv_tables where table_schema = 'dev'")[1]}
     assert made.isdisjoint({"genre_kpis_daily__whole", "int_days_due"})
     rows = "select (select count(*) from dev.genre_kpis_daily) - (select count(*) from analytics.genre_kpis_daily)"
@@ -244,7 +245,7 @@ def test_a_macro_and_a_seed_of_ones_own(built: Checkout, edit: Callable) -> None
     done = built.run("make check MODEL=listeners_by_region")
     assert done.returncode in (0, 2)
     assert "TMP" not in done.stdout and "PRS" not in done.stdout, done.stdout
-    assert "8 of 8 tests pass" in done.stdout, done.stdout + done.stderr
+    assert re.search(r"\b([1-9]) of \1 tests pass", done.stdout), done.stdout + done.stderr
     assert query(built.stack, "select count(*) from dev.regions")[1][0][0] == 2
 
 
