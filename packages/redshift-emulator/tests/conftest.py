@@ -47,7 +47,8 @@ def aws_endpoint() -> Iterator[str]:
     patch.undo()
 
 
-@pytest.fixture(scope="session")
+# For each module: the tests of deploy, in the same process, empty moto between theirs.
+@pytest.fixture(scope="module")
 def s3(aws_endpoint: str) -> Any:
     client = boto3.client("s3", endpoint_url=aws_endpoint, region_name="us-east-1")
     client.create_bucket(Bucket=BUCKET)
