@@ -14,8 +14,8 @@ UV := uv==0.13.9
 PIP := PIP_DEFAULT_TIMEOUT=$${PIP_DEFAULT_TIMEOUT:-60} $(BIN)/python -m pip install -qq --disable-pip-version-check --retries 10
 REQUIREMENTS := --requirement requirements-local.txt --constraint constraints.txt
 
-# uv leaves the compiling to the first import. Where that may not keep what it compiled, as in many containers, each
-# command compiles Airflow and dbt anew, for ten seconds.
+# uv does not compile what it installs; the first import does. Many containers set this variable, by which Python does not
+# keep what it has compiled: each command would compile Airflow and dbt again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

@@ -146,7 +146,7 @@ def inherited() -> dict[str, str]:
     """Return the caller's environment without what would lead the stack's programs elsewhere."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)}
     kept.pop("KPI_SCHEDULE", None)
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile Airflow and dbt anew, for ten seconds
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile Airflow and dbt again
     hosts = [kept[name] for name in ("NO_PROXY", "no_proxy") if kept.get(name)]
     no_proxy = ",".join([*hosts, "127.0.0.1", "localhost"])
     return {

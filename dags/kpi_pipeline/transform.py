@@ -17,10 +17,10 @@ from kpi_pipeline.settings import Settings, SettingsError
 POOL, SLOTS = "transform", 4
 """The pool that limits how many models build side by side. That runs do not overlap is the job of the turn."""
 
-# The docs have them too, to which they mean nothing: with other vars dbt would parse the project anew.
+# Every dbt command of a run has the same vars: with others dbt would parse the whole project again.
 _VARS = {"test_scope": "run"}
-# The docs show no SQL of tests; compiling it takes longer than all the rest.
-_NOT_IN_THE_DOCS = ("resource_type:test", "resource_type:unit_test")
+# The docs list the tests all the same. Only their compiled SQL is left out, which asks the warehouse for each of them.
+_NOT_COMPILED_FOR_THE_DOCS = ("resource_type:test", "resource_type:unit_test")
 
 
 def transform(settings: Settings) -> DbtTaskGroup:
@@ -74,7 +74,7 @@ class StaticDocsOperator(DbtDocsS3LocalOperator):
     """The dbt docs as one page, ``index.html``, that opens without a server, and the artifacts that others read."""
 
     def __init__(self, **arguments: Any) -> None:
-        super().__init__(dbt_cmd_flags=["--static", "--exclude", *_NOT_IN_THE_DOCS], **arguments)
+        super().__init__(dbt_cmd_flags=["--static", "--exclude", *_NOT_COMPILED_FOR_THE_DOCS], **arguments)
         self.required_files = ["index.html", "manifest.json", "catalog.json"]
 
     def upload_to_cloud_storage(self, project_dir: str, **arguments: Any) -> None:

@@ -149,6 +149,35 @@ def test_models_without_a_day_of_their_own_are_refused_by_name(project: Project)
     )
 
 
+def test_a_null_is_refused_where_the_contract_says_not_null(project: Project) -> None:
+    """Also by a table of an earlier version, which lacks the constraint: the rows to merge are in one that has it."""
+    sql, null = (
+        BODY.format(config="unique_key='listen_date'", columns=f"listen_date, {count} as user_count", by="listen_date")
+        for count in ("count(*)", "nullif(count(*), count(*))")
+    )
+    described = [DATE, ("user_count", "bigint")]
+    project.add("people", sql, described)
+    _, failed = project.run()
+    assert "people" not in failed
+    days = "select listen_date, user_count from analytics.people order by 1"
+    before = project.pipeline.query(days)
+    assert len(before) == 2
+
+    project.add("people", null, described)
+    contract = project.path / "models" / "marts" / "kpis" / "people.yml"
+    nullable = "{name: user_count, data_type: bigint"
+    assert nullable in contract.read_text()
+    contract.write_text(contract.read_text().replace(nullable, f"{nullable}, constraints: [{{type: not_null}}]"))
+    project.pipeline.ask(rebuild_from="2024-06-24", rebuild_to="2024-06-25")
+    _, failed = project.run()
+    assert "Cannot insert a NULL value into column user_count" in failed["people"]
+    assert project.pipeline.query(days) == before
+    project.pipeline.query("drop table analytics.people")
+    _, failed = project.run()
+    assert "Cannot insert a NULL value into column user_count" in failed["people"], "a new table has it itself"
+    project.remove("people")
+
+
 def test_a_microbatch_kpi_is_refused_before_anything_runs(project: Project) -> None:
     config = "incremental_strategy='microbatch', event_time='listen_date', batch_size='day', begin='2024-06-01'"
     project.add("micro", BODY.format(config=config, columns="listen_date", by="1"), [DATE])

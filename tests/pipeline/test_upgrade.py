@@ -63,11 +63,15 @@ def test_columns_and_models_are_added_where_the_tables_are(fresh_stack: Stack) -
         rows = f"select {column} is null from analytics.{table} where listen_date = date '2024-06-24'"
         assert {is_null for (is_null,) in pipeline.query(rows)} == {True}
 
+    rule = "genre_kpis_daily_ranks_have_no_gap_and_follow_the_listens"
+    assert not pipeline.dbt("test", "--select", rule, test_scope="everything").success, "as CHANGELOG.md says"
+
     pipeline.ask(rebuild_from="2024-06-24", rebuild_to="2024-06-24")
     done = pipeline.build()
     assert done.success, failures(done)
     rebuilt = {name: [row for row in rows if "2024-06-24" in str(row[0])] for name, rows in kpis(pipeline).items()}
     assert compare(right, rebuilt, 0) == []
     assert days_due(pipeline) == []
+    assert pipeline.dbt("test", "--select", rule, test_scope="everything").success
     done = pipeline.dbt("test", "--select", "test_type:unit")
     assert done.success, failures(done)
